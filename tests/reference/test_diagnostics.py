@@ -1,0 +1,69 @@
+"""Norms, cosines and the projection coefficient."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bloop_proofs import tolerances
+from bloop_ref import Bloop, diagnostics, project_orthogonal, update_ema
+
+U = {"float32": 2.0**-24, "float64": 2.0**-53}
+
+
+@given(data=st.data(), dtype=st.sampled_from(["float32", "float64"]))
+def test_against_integers(data: st.DataObject, dtype: str) -> None:
+    def vector() -> np.ndarray:
+        entries = st.lists(st.integers(-9, 9), min_size=3, max_size=3).filter(any)
+        return np.array(data.draw(entries), dtype)
+
+    g, a, e = vector(), vector(), vector()
+    found = diagnostics([g], [a], [e])
+    squares = {"main": g @ g, "aux": a @ a, "ema": e @ e}
+    products = {"main_aux": g @ a, "main_ema": g @ e, "aux_ema": a @ e}
+    # small integers: every inner product is exact, so roots, products and quotients alone round
+    for name, square in squares.items():
+        norm = np.sqrt(np.float64(square))
+        assert abs(getattr(found, f"norm_{name}") - norm) <= tolerances.norm_bound(norm)
+    for name, product in products.items():
+        left, right = name.split("_")
+        cosine = np.float64(product) / np.sqrt(np.float64(squares[left] * squares[right]))
+        assert abs(getattr(found, f"cos_{name}") - cosine) <= tolerances.cosine_bound()
+    coefficient = np.float64(products["aux_ema"]) / np.float64(squares["ema"])
+    assert found.coefficient == coefficient
+
+
+def test_zero_vectors_have_cosine_zero(library: Any) -> None:
+    zero, v = (library.vector([np.array(x, np.float32)]) for x in ([0, 0], [3, 4]))
+    for vectors in ((zero, v, v), (v, zero, v), (v, v, zero), (zero, zero, zero)):
+        found = library.values(tuple(diagnostics(*vectors)))
+        sizes = [0.0 if x is zero else 5.0 for x in vectors]
+        np.testing.assert_array_equal(found[:3], sizes)
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        np.testing.assert_array_equal(found[3:6], [sizes[i] * sizes[j] / 25 for i, j in pairs])
+        assert found[6] == (1.0 if sizes[1] and sizes[2] else 0.0)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+def test_extreme_scales(size: float) -> None:
+    found = diagnostics(size * np.array([3.0, 4.0]), np.array([-5.0, 0.0]), np.array([6.0, 8.0]))
+    assert abs(found.norm_main / size - 5) <= tolerances.norm_bound(5.0)
+    assert abs(found.cos_main_aux + 0.6) <= tolerances.cosine_bound()
+    assert abs(found.cos_main_ema - 1) <= tolerances.cosine_bound()
+
+
+@pytest.mark.parametrize("project_on", ["previous", "updated"])
+def test_of_the_step_to_come(project_on: Any) -> None:
+    g, a, e = np.random.default_rng(15).normal(size=(3, 4))
+    bloop = Bloop(0.5, 0.25, project_on=project_on)
+    state = bloop.init(g)._replace(ema=e)
+    used = e if project_on == "previous" else update_ema(e, g, rho=0.25)
+    assert bloop.diagnostics(g, a, state) == diagnostics(g, a, used)
+
+
+def test_the_coefficient_is_what_the_projection_takes_out() -> None:
+    a, e = np.array([3.0, 1.0]), np.array([2.0, 0.0])
+    coefficient = diagnostics(e, a, e).coefficient
+    np.testing.assert_array_equal(a - coefficient * e, project_orthogonal(a, e))
