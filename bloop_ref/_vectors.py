@@ -10,7 +10,7 @@ import array_api_compat.numpy
 import optree
 
 from bloop_ref import _accumulate as twice
-from bloop_ref._arrays import complex_of, device, gather, kind, parts
+from bloop_ref._arrays import device, gather, kind, parts
 from bloop_ref._typing import Array, Leaves, Scalar, Vector
 
 
@@ -18,14 +18,16 @@ from bloop_ref._typing import Array, Leaves, Scalar, Vector
 class Columns:
     """Several vectors of one structure: ``leaves[j][l]`` is leaf ``l`` of vector ``j``.
 
-    ``wide`` is the dtype that sums are carried in. For arrays of Python objects (fractions,
-    symbols), whose arithmetic is exact, it is ``None``.
+    ``wide`` is the dtype that sums are carried in, and ``paired`` says that it is no wider than
+    some leaf that came in, so that rounding errors are carried along. For arrays of Python objects
+    (fractions, symbols), whose arithmetic is exact, ``wide`` is ``None``.
     """
 
     leaves: tuple[Leaves, ...]
     treespec: optree.PyTreeSpec
     xp: Any
     wide: Any
+    paired: bool
 
     def of(self, *leaves: Leaves) -> "Columns":
         """Return other vectors, or the same in another choice, that are known to fit together."""
@@ -34,16 +36,6 @@ class Columns:
     def unflatten(self, leaves: Leaves) -> Vector:
         """Rebuild a vector of this structure."""
         return optree.tree_unflatten(self.treespec, leaves)
-
-    @cached_property
-    def paired(self) -> bool:
-        """Whether ``wide`` is no wider than some leaf, so that rounding errors are carried."""
-        if self.wide is None:
-            return False
-        as_wide = (self.wide, complex_of(self.wide, self.xp))
-        return bool(self.wide == self.xp.float32) or any(
-            leaf is not None and leaf.dtype in as_wide for column in self.leaves for leaf in column
-        )
 
     @cached_property
     def units(self) -> tuple[Scalar, ...]:
@@ -63,9 +55,8 @@ class Columns:
             if leaf is not None and 0 not in leaf.shape
             for part in parts(leaf, self.wide, xp)
         ]
-        if not peaks:
-            return self.scalar(1)
-        return twice.power_of_two(reduce(xp.maximum, gather(peaks, xp)), self.wide, xp)
+        peak = reduce(xp.maximum, gather(peaks, xp)) if peaks else self.scalar(0)
+        return twice.power_of_two(peak, self.wide, xp)
 
     def scalar(self, value: Scalar, dtype: Any = None) -> Scalar:
         """Return a number as a zero-dimensional array beside the vectors, wide by default."""
@@ -114,7 +105,8 @@ def align(**vectors: Vector) -> Columns:
     xp = _one_namespace(present, path)
     for row in rows:
         _check_alike(row, path, xp)
-    return Columns(columns, treespec, xp, _accumulator(list(present.values()), xp))
+    wide, paired = _accumulator(list(present.values()), xp)
+    return Columns(columns, treespec, xp, wide, paired)
 
 
 Place: TypeAlias = tuple[int, int]
@@ -165,12 +157,14 @@ def _check_alike(row: Mapping[Place, Array], path: Callable[[Place], str], xp: A
                 )
 
 
-def _accumulator(leaves: list[Array], xp: Any) -> Any:
-    """Return the widest dtype that all devices of some leaves have for sums."""
+def _accumulator(leaves: list[Array], xp: Any) -> tuple[Any, bool]:
+    """Return the widest dtype that all devices of some leaves have, and if a leaf is as wide."""
     if any(kind(leaf, xp) == "object" for leaf in leaves):
-        return None
+        return None, False
     devices = {device(leaf, xp) for leaf in leaves} or {None}
-    return xp.float64 if all(_has_float64(where, xp) for where in devices) else xp.float32
+    if not all(_has_float64(where, xp) for where in devices):
+        return xp.float32, True
+    return xp.float64, any(leaf.dtype in (xp.float64, xp.complex128) for leaf in leaves)
 
 
 def _has_float64(where: Any, xp: Any) -> bool:

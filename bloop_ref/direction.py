@@ -26,7 +26,7 @@ def bloop_direction(g_main: Vector, g_aux: Vector, ema: Vector, *, lam: Scalar) 
     Returns:
         The direction, with the dtypes of ``g_main``; non-finite inputs show in it. Its distance
         from the exact d is at most ``k u (||g_main|| + lam ||g_aux||)``, u the unit roundoff of
-        the leaves: k = 2 where the sums are wider than the leaves, k = 5 for float64.
+        the leaves: k = 2 where sums are carried in a wider dtype, k = 5 for float64.
 
     Raises:
         TypeError: a leaf is no floating array, or array libraries are mixed.

@@ -1,7 +1,7 @@
 """The array libraries under test, and the hypothesis profile of all tests."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -29,13 +29,15 @@ class Library:
     """An array library, with conversion both ways and the way its programs are run.
 
     ``place`` makes an array of a NumPy array; it also gets the number of the leaf, because the
-    leaves of one vector may lie on several devices. ``run`` is the library's compiler, if any.
+    leaves of one vector may lie on several devices. ``fetch`` goes the other way, and ``compute``
+    evaluates lazy arrays, all together. ``run`` is the library's compiler, if any.
     """
 
     name: str
     xp: Any
     place: Callable[[np.ndarray, int], Any]
     fetch: Callable[[Any], np.ndarray] = np.asarray
+    compute: Callable[[list[Any]], Sequence[Any]] = list
     run: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
     float64: bool = True
 
@@ -47,8 +49,10 @@ class Library:
 
     def values(self, tree: Any) -> Any:
         """Return a tree of this library's arrays as one of NumPy's; ``None`` stays."""
-        return optree.tree_map(
-            lambda x: None if x is None else self.fetch(x), tree, none_is_leaf=True
+        leaves, treespec = optree.tree_flatten(tree, none_is_leaf=True)
+        there = iter(self.compute([x for x in leaves if x is not None]))
+        return optree.tree_unflatten(
+            treespec, [None if x is None else self.fetch(next(there)) for x in leaves]
         )
 
     def dtypes(self, *names: str) -> list[str]:
@@ -112,9 +116,14 @@ def _jax(stack: ExitStack, *, x64: bool, jit: bool) -> Library:
 
 
 def _dask(stack: ExitStack) -> Library:
-    da = _module("dask.array")
-    stack.enter_context(_module("dask").config.set(scheduler="synchronous"))
-    return Library("dask", da, lambda x, _: da.from_array(x, chunks=2 if x.ndim else -1))
+    dask, da = _module("dask"), _module("dask.array")
+    stack.enter_context(dask.config.set(scheduler="synchronous"))
+    return Library(
+        "dask",
+        da,
+        lambda x, _: da.from_array(x, chunks=2 if x.ndim else -1),
+        compute=lambda lazy: dask.compute(*lazy),
+    )
 
 
 SPREAD = ("CPU_DEVICE", "device1", "device2")

@@ -60,7 +60,7 @@ def aux_loss(flat: network.Floats) -> float:
 @pytest.mark.parametrize(
     ("loss", "gradient"), [(main_loss, main_gradient), (aux_loss, aux_gradient)]
 )
-def test_gradients_agree_with_central_differences(loss, gradient, seed: int) -> None:  # type: ignore[no-untyped-def]
+def test_gradients_agree_with_central_differences(loss, gradient, seed: int) -> None:
     """Halving h leaves a quarter of the truncation error: a third of what the quotient moved by."""
     flat, _ = small_network(seed)
     way = np.random.default_rng(seed + 100).standard_normal(flat.size)

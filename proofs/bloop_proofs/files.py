@@ -6,13 +6,15 @@ from pathlib import Path
 
 
 def check_writable(path: Path) -> None:
-    """Raise ``ValueError`` where a file could not be written, before the work for it is done."""
+    """Raise ``ValueError`` where a file could not be written."""
     if path.is_dir():
         raise ValueError(f"{path} must be a file; found a folder")
     if not path.parent.is_dir():
         raise ValueError(f"{path} must lie in a folder that exists; found no {path.parent}")
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{path} must lie in a folder that can be written to; {path.parent} cannot")
+        raise ValueError(
+            f"{path} must lie in a folder that can be written to; {path.parent} cannot"
+        )
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -31,7 +31,7 @@ def test_the_status_of_a_subcommand_is_returned(status: int) -> None:
 
 @pytest.mark.usefixtures("echo")
 def test_the_arguments_of_the_process_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli.sys, "argv", ["bloop-ref", "echo", "1"])
+    monkeypatch.setattr("sys.argv", ["bloop-ref", "echo", "1"])
     assert cli.main() == 1
 
 

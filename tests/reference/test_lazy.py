@@ -29,7 +29,7 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
 
 
 def lazy(values: np.ndarray) -> Any:
-    return {"w": da.from_array(values[:4], chunks=3), "b": [da.from_array(values[4:], chunks=1)]}
+    return {"w": da.from_array(values[:4], chunks=3), "b": [da.from_array(values[4:])]}
 
 
 def concrete(values: np.ndarray) -> Any:

@@ -195,7 +195,7 @@ def test_complex_leaves_are_pairs_of_real_ones(dtype: str, library: Any) -> None
     np.testing.assert_array_equal(found[0].imag, as_pairs[1])
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_complex_inner_product_is_real(data: st.DataObject, gradients: Any, roundings: Any) -> None:
     dtype = data.draw(st.sampled_from(["complex64", "complex128"]))

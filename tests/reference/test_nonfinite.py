@@ -1,5 +1,6 @@
 """NaN and infinity: always visible in the direction, never in the state through g_aux."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -71,11 +72,10 @@ def test_shows_in_every_function(bad: float, dtype: str) -> None:
         assert not finite(hierarchical_direction([u, v, e], [u, v], lams=[0.5, 0.5]))
 
 
-@pytest.mark.parametrize("bad", BAD)
-def test_shows_in_every_library(bad: float, library: Any) -> None:
+def test_shows_in_every_library(library: Any) -> None:
     direction = library.run(lambda g, a, e: bloop_direction(g, a, e, lam=0.5))
     with np.errstate(invalid="ignore"):  # dask computes where the reference is done
-        for which in range(3):
+        for bad, which in product((np.nan, np.inf), range(3)):
             inputs = vectors()
             inputs[which] = spoilt(inputs[which], bad)
             assert not finite(library.values(direction(*map(library.vector, inputs))))
@@ -88,37 +88,34 @@ def test_overflow_is_infinite_and_not_nan() -> None:
     assert float(found[0][1]) == np.inf
 
 
-@pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("nonfinite", ["skip", "raise", "propagate"])
-def test_an_auxiliary_gradient_never_reaches_the_state(
-    bad: float, nonfinite: Any, library: Any
-) -> None:
+def test_an_auxiliary_gradient_never_reaches_the_state(nonfinite: Any, library: Any) -> None:
     g, a, _ = vectors()
     bloop = Bloop(0.5, 0.5, nonfinite=nonfinite, init="first")
     step, start = library.run(bloop.step), bloop.init(library.vector(g))
-    with np.errstate(invalid="ignore"):
-        direction, state = step(library.vector(g), library.vector(spoilt(a, bad)), start)
-        assert not finite(library.values(direction))
-        assert_same(library.values(state.ema), g)
-    assert int(library.fetch(state.skipped)) == 0
+    for bad in (np.nan, np.inf):
+        with np.errstate(invalid="ignore"):
+            direction, state = step(library.vector(g), library.vector(spoilt(a, bad)), start)
+            assert not finite(library.values(direction))
+            assert_same(library.values(state.ema), g)
+        assert int(library.fetch(state.skipped)) == 0
 
 
-@pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("project_on", ["previous", "updated"])
-def test_skip(bad: float, project_on: Any, library: Any) -> None:
+def test_skip(project_on: Any, library: Any) -> None:
     g, a, e = vectors()
     bloop = Bloop(0.5, 0.5, project_on=project_on)
     step, start = library.run(bloop.step), bloop.init(library.vector(g))
     start = start._replace(ema=library.vector(e))
-    with np.errstate(invalid="ignore"):
-        direction, state = step(library.vector(spoilt(g, bad)), library.vector(a), start)
-        direction = library.values(direction)
-        counts = [int(library.fetch(x)) for x in (state.count, state.skipped)]
-        assert_same(library.values(state.ema), e)
-    expected = bloop_direction(spoilt(g, bad), a, e, lam=0.5)
-    assert_same(direction[1], expected[1])
-    np.testing.assert_array_equal(direction[0][1], bad)
-    assert counts == [1, 1]
+    for bad in (np.nan, -np.inf):
+        with np.errstate(invalid="ignore"):
+            d, state = step(library.vector(spoilt(g, bad)), library.vector(a), start)
+            d, ema, count, skipped = library.values((d, *state))
+        expected = bloop_direction(spoilt(g, bad), a, e, lam=0.5)
+        assert_same(d[1], expected[1])
+        np.testing.assert_array_equal(d[0][1], bad)
+        assert_same(ema, e)
+        assert (int(count), int(skipped)) == (1, 1)
 
 
 def test_propagate_is_the_bare_equation(library: Any) -> None:

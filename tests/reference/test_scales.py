@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import optree
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloop_proofs import tolerances
@@ -20,6 +20,7 @@ from bloop_ref import (
     update_ema,
 )
 
+FEW = settings(max_examples=20)
 POWERS = st.integers(-900, 900)
 METHODS = [surgery.mixed, surgery.pcgrad, surgery.dynamic_barrier]
 
@@ -42,6 +43,7 @@ def vectors(gradients: Any) -> Any:
     return gradients(4, "float64").map(tame)
 
 
+@FEW
 @given(data=st.data(), power=POWERS)
 def test_projection_keeps_powers_of_two(data: st.DataObject, power: int, vectors: Any) -> None:
     u, v, w, _ = data.draw(vectors)
@@ -54,6 +56,7 @@ def test_projection_keeps_powers_of_two(data: st.DataObject, power: int, vectors
     assert_same(project_orthogonal(u, v, scaled(w, power)), off_both)
 
 
+@FEW
 @given(data=st.data(), power=POWERS)
 def test_direction_keeps_powers_of_two(data: st.DataObject, power: int, vectors: Any) -> None:
     g, a, e, _ = data.draw(vectors)
@@ -66,6 +69,7 @@ def test_direction_keeps_powers_of_two(data: st.DataObject, power: int, vectors:
     assert_same(main, scaled(d, power))
 
 
+@FEW
 @given(data=st.data(), power=POWERS)
 def test_average_keeps_powers_of_two(data: st.DataObject, power: int, vectors: Any) -> None:
     g, _, e, _ = data.draw(vectors)
@@ -75,6 +79,7 @@ def test_average_keeps_powers_of_two(data: st.DataObject, power: int, vectors: A
 
 
 @pytest.mark.parametrize("method", METHODS)
+@FEW
 @given(data=st.data(), power=POWERS)
 def test_methods_keep_powers_of_two(
     data: st.DataObject, power: int, method: Any, vectors: Any
@@ -85,6 +90,7 @@ def test_methods_keep_powers_of_two(
     assert_same(method(m, scaled(a, power), lam=np.ldexp(0.3, -power)), d)
 
 
+@FEW
 @given(data=st.data(), power=POWERS)
 def test_hierarchy_keeps_powers_of_two(data: st.DataObject, power: int, vectors: Any) -> None:
     g_0, g_1, g_2, r_1 = data.draw(vectors)
@@ -94,6 +100,7 @@ def test_hierarchy_keeps_powers_of_two(data: st.DataObject, power: int, vectors:
     assert_same(found, scaled(d, power))
 
 
+@FEW
 @given(data=st.data(), power=st.integers(-400, 400), other=st.integers(-400, 400))
 def test_inner_products_keep_powers_of_two(
     data: st.DataObject, power: int, other: int, vectors: Any
@@ -104,6 +111,7 @@ def test_inner_products_keep_powers_of_two(
     np.testing.assert_array_equal(found, np.ldexp(uv, power + other))
 
 
+@FEW
 @given(data=st.data(), power=POWERS)
 def test_diagnostics_keep_powers_of_two(data: st.DataObject, power: int, vectors: Any) -> None:
     g, a, e, _ = data.draw(vectors)
@@ -125,6 +133,15 @@ def test_extreme_and_mixed_scales(
     bound = tolerances.reference_direction_factor(7, wider_sums=False)
     for lam in (0.0, 0.1, 1.0):
         assert roundings(bloop_direction(g, a, e, lam=lam), g, a, e, lam=lam) <= bound
+
+
+def test_a_zero_vector_does_not_set_the_scale() -> None:
+    rng = np.random.default_rng(16)
+    a, e = rng.normal(size=(2, 7)) * 10.0 ** rng.uniform(-30, 0, size=(2, 7))
+    expected = bloop_direction([np.zeros(7)], [a], [e], lam=0.3)
+    for g in (np.zeros(7), None):
+        found = bloop_direction([g], [np.ldexp(a, -850)], [e], lam=0.3)
+        assert_same(found, scaled(expected, -850))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -21,9 +21,14 @@ LAM, RHO, C = sympy.symbols("lambda rho c", positive=True)
 
 
 def symbols(name: str, n: int) -> Any:
-    """Return a vector of n real symbols: one leaf for n < 3, else two."""
-    x = np.array(sympy.symbols(f"{name}:{n}", real=True), dtype=object)
-    return [x] if n < 3 else [x[:2].reshape(2, 1), x[2:]]
+    """Return a vector of n real symbols."""
+    return leaves(sympy.symbols(f"{name}:{n}", real=True))
+
+
+def leaves(entries: Any) -> Any:
+    """Return a vector: one leaf for fewer than three entries, else two."""
+    x = np.array(entries, dtype=object)
+    return [x] if x.size < 3 else [x[:2].reshape(2, 1), x[2:]]
 
 
 def dot(u: Any, v: Any) -> Any:
@@ -93,15 +98,12 @@ def test_section_2_3(n: int) -> None:
     d = hierarchical_direction(g[:2], g[:1], lams=[LAM])
     assert same(d, bloop_direction(g[0], g[1], g[0], lam=LAM))
     # whole numbers in the shallower levels keep the expressions small
-    g[0] = [np.vectorize(sympy.Integer, otypes=[object])(x) for x in _numbers(g[0])]
+    for level in range(n - 1):
+        g[level] = leaves([sympy.Integer(k ** (level + 1)) for k in range(1, n + 1)])
     shallow = hierarchical_direction(g[:2], g[:1], lams=[LAM])
     deep = hierarchical_direction(g, g[:2], lams=[LAM, C])
     assert vanishes(dot(deep, g[0]) - dot(g[0], g[0]))
     assert vanishes(dot(deep, g[1]) - dot(shallow, g[1]))
-
-
-def _numbers(vector: Any) -> list[np.ndarray]:
-    return [1 + np.arange(x.size).reshape(x.shape) for x in vector]
 
 
 @dimensions

@@ -1,0 +1,32 @@
+"""The conformance suite of Bloop: laws that judge any implementation, in any framework."""
+
+from bloop_proofs.adapters import from_class, from_dict, from_flat
+from bloop_proofs.cases import Case
+from bloop_proofs.law import Law, LawViolation
+from bloop_proofs.laws import LAWS
+from bloop_proofs.parametrize import parametrize_with_laws
+from bloop_proofs.replay import replay
+from bloop_proofs.report import Diagnosis, Report, Result
+from bloop_proofs.runner import check_implementation
+from bloop_proofs.source import LoadError, load
+from bloop_proofs.subject import ProtocolError, StepRaised
+
+__all__ = [
+    "LAWS",
+    "Case",
+    "Diagnosis",
+    "Law",
+    "LawViolation",
+    "LoadError",
+    "ProtocolError",
+    "Report",
+    "Result",
+    "StepRaised",
+    "check_implementation",
+    "from_class",
+    "from_dict",
+    "from_flat",
+    "load",
+    "parametrize_with_laws",
+    "replay",
+]

@@ -1,0 +1,107 @@
+"""Dtypes and sizes: half precision, mixed and complex leaves, long vectors."""
+
+from functools import partial
+
+import numpy as np
+
+import bloop_ref
+from bloop_proofs import exact
+from bloop_proofs.cases import Case
+from bloop_proofs.law import law
+from bloop_proofs.laws.measure import average_tolerance, direction_tolerance, require_close
+from bloop_proofs.laws.purity import VECTORS, check_form, check_values
+from bloop_proofs.laws.scales import scaled
+from bloop_proofs.strategies import LEAVES, inputs
+from bloop_proofs.subject import Subject, flat
+
+half = partial(inputs, dtypes=("float16", "bfloat16"), ema_dtypes=("float32", "float32"))
+
+
+def _large(case: Case) -> Case:
+    """Scale a case so that squares of its entries overflow float16 and the direction does not."""
+    return case.but(**{name: scaled(case[name], 7) for name in VECTORS})
+
+
+@law(
+    group="numerics",
+    equation="eq. 5",
+    inputs=half(lams=(1.0, 0.5), then=_large),
+    may_refuse="half precision",
+)
+def half_precision_gradients_do_not_overflow(subject: Subject, case: Case) -> None:
+    """With float16 gradients of entries in the hundreds, whose squares overflow, d is eq. 5's."""
+    output = subject.of(case)
+    required = exact.direction(case.g_main, case.g_aux, case.ema, lam=case.lam)
+    require_close("direction", flat(output.direction), required, direction_tolerance(case))
+
+
+@law(
+    group="numerics",
+    equation="Algorithm 1",
+    inputs=half(rhos=(2.0**-10, 0.001, 0.01)),
+    may_refuse="half precision",
+)
+def float32_ema_of_half_gradients_keeps_moving(subject: Subject, case: Case) -> None:
+    """A float32 EMA of half-precision gradients is updated in float32: a small rho still counts."""
+    output = subject.of(case)
+    required = exact.average(case.ema, case.g_main, rho=case.rho)
+    require_close("new_ema", flat(output.new_ema), required, average_tolerance(case))
+
+
+@law(
+    group="numerics",
+    equation="protocol",
+    inputs=inputs(
+        shapes=LEAVES,
+        dtypes=("float32", "float16", ("float32", "float64"), ("float16", "float32")),
+        ema_dtypes=("float64", "float32", ("float32", "float64"), "float32"),
+    ),
+    may_refuse="mixed dtypes",
+)
+def every_leaf_keeps_its_own_dtype(subject: Subject, case: Case) -> None:
+    """d has the dtypes of g_main and the new EMA those of ema, leaf by leaf, where they differ."""
+    output = subject.of(case)
+    check_form(output, case)
+    check_values(output, case)
+
+
+@law(
+    group="numerics",
+    equation="section 2.1",
+    inputs=inputs(dtypes=("complex128", "complex64")),
+    may_refuse="complex leaves",
+)
+def complex_leaves_use_the_real_inner_product(subject: Subject, case: Case) -> None:
+    """<x, y> = Re sum conj(x) y: a complex parameter is two real ones."""
+    output = subject.of(case)
+    check_form(output, case)
+    check_values(output, case)
+
+
+def _long(case: Case) -> Case:
+    """Replace the gradients by long ones of the same dtype."""
+    generator = np.random.default_rng(case.seed)
+    dtype = case.g_main[0].dtype
+    return case.but(
+        **{
+            name: [generator.standard_normal(shape).astype(dtype) for shape in ((1500,), (37, 41))]
+            for name in VECTORS
+        }
+    )
+
+
+@law(
+    group="numerics",
+    equation="eq. 5",
+    inputs=inputs(numbers={"seed": range(1000)}),
+    cost=10,
+)
+def long_gradients_count_to_the_last_entry(subject: Subject, case: Case) -> None:
+    """With thousands of entries over several leaves, d and the new EMA are the reference's."""
+    case = _long(case)
+    wide = {name: [leaf.astype(np.float64) for leaf in case[name]] for name in VECTORS}
+    output = subject.of(case)
+    required = flat(bloop_ref.bloop_direction(**wide, lam=case.lam))
+    require_close("direction", flat(output.direction), required, direction_tolerance(case))
+    required = flat(bloop_ref.update_ema(wide["ema"], wide["g_main"], rho=case.rho))
+    require_close("new_ema", flat(output.new_ema), required, average_tolerance(case))

@@ -1,0 +1,71 @@
+"""The laws as a pytest mark: one test per law, with readable ids."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from bloop_proofs.law import Law, LawViolation
+from bloop_proofs.runner import check_implementation, checked_laws
+from bloop_proofs.subject import Step
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def parametrize_with_laws(
+    step: Step,
+    *,
+    framework: str = "numpy",
+    laws: str | Iterable[str] = "all",
+    examples: int = 100,
+    seed: int = 0,
+    expected_failures: Mapping[str, str] | None = None,
+) -> "pytest.MarkDecorator":
+    """Return a pytest mark that runs a test once per law, with an argument ``check`` to call.
+
+    The arguments are those of ``check_implementation``. The ids are the names of the laws, so that
+    ``pytest -k orthogonal`` works. A law in ``expected_failures`` is a strict ``xfail`` with its
+    reason: the test fails as soon as the law holds. What the step refuses is skipped, with the
+    reason that it gave. Needs pytest.
+
+    Raises:
+        ValueError, TypeError: as ``check_implementation``, at once.
+
+    Example:
+        >>> def mine(g_main, g_aux, ema, *, lam, rho):
+        ...     direction = [g + lam * a for g, a in zip(g_main, g_aux)]
+        ...     return direction, [(1 - rho) * e + rho * g for g, e in zip(g_main, ema)]
+        >>> @parametrize_with_laws(mine, laws="paper")
+        ... def test_mine_is_bloop(check):
+        ...     check()
+        >>> mark = parametrize_with_laws(mine, laws=["rho-zero-keeps-the-ema"])
+        >>> mark.kwargs["ids"]
+        ['rho-zero-keeps-the-ema']
+    """
+    import pytest  # the suite runs without it
+
+    reasons = expected_failures or {}
+    chosen = checked_laws(step, framework, laws, examples, reasons)
+
+    def check_of(law: Law) -> Callable[[], None]:
+        def check() -> None:
+            __tracebackhide__ = True
+            report = check_implementation(
+                step, framework=framework, laws=law.name, examples=examples, seed=seed
+            )
+            (result,) = report.results
+            if result.status == "skipped":
+                pytest.skip(result.message)
+            if result.status == "failed":
+                raise LawViolation(str(report))
+
+        return check
+
+    def parameter(law: Law) -> object:
+        expected = pytest.mark.xfail(
+            strict=True, raises=LawViolation, reason=reasons.get(law.name, "")
+        )
+        return pytest.param(check_of(law), marks=[expected] if law.name in reasons else [])
+
+    return pytest.mark.parametrize(
+        "check", [parameter(law) for law in chosen], ids=[law.name for law in chosen]
+    )

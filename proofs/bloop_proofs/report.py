@@ -1,0 +1,104 @@
+"""What a run of the suite found: records that can be read, printed, stored and asserted on."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from textwrap import shorten
+from typing import Any, Literal, NamedTuple
+
+Status = Literal["passed", "failed", "skipped", "xfailed", "xpassed"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict on one law.
+
+    ``message`` says what was required and what was found, or why the law was skipped, or why its
+    failure was expected. ``counterexample`` is the smallest failing input, as code that runs.
+    """
+
+    law: str
+    group: str
+    equation: str
+    statement: str
+    status: Status
+    message: str = ""
+    counterexample: str = ""
+    examples: int = 0
+    seconds: float = 0.0
+
+    @property
+    def broken(self) -> bool:
+        """Whether this result speaks against the subject, or against what was said of it."""
+        return self.status in ("failed", "xpassed")
+
+
+class Diagnosis(NamedTuple):
+    """A known mistake that returns what the subject returns, on every input tried."""
+
+    name: str
+    where: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on a subject: one result per law, in the order of the catalogue.
+
+    ``diagnosis`` names the known mistakes that reproduce the subject's outputs, the most likely
+    first; it is empty for a subject that breaks no law, and for a mistake nobody has listed.
+    """
+
+    subject: str
+    framework: str
+    seed: int
+    examples: int
+    results: tuple[Result, ...]
+    diagnosis: tuple[Diagnosis, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no law is broken and no expected failure has gone away."""
+        return not any(result.broken for result in self.results)
+
+    @property
+    def broken(self) -> tuple[Result, ...]:
+        """The results that speak against the subject."""
+        return tuple(result for result in self.results if result.broken)
+
+    def count(self) -> dict[str, int]:
+        """Return how many laws have each status, the statuses that occur only."""
+        return dict(Counter(result.status for result in self.results))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain lists, dicts, strings and numbers."""
+        return {
+            "subject": self.subject,
+            "framework": self.framework,
+            "seed": self.seed,
+            "examples": self.examples,
+            "passed": self.passed,
+            "results": [asdict(result) for result in self.results],
+            "diagnosis": [entry._asdict() for entry in self.diagnosis],
+        }
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def __str__(self) -> str:
+        """Return a summary of a few lines: counts, broken laws, diagnosis, first counterexample."""
+        counts = ", ".join(f"{n} {status}" for status, n in self.count().items())
+        lines = [f"{self.subject}: {counts}"]
+        lines += [
+            f"  {r.law} ({r.equation}) {r.status}: {shorten(r.message, 160)}"
+            for r in self.broken[:5]
+        ]
+        if len(self.broken) > 5:
+            lines.append(f"  and {len(self.broken) - 5} more")
+        lines += [
+            f"most likely: {entry.name} ({entry.where}): {entry.mend}"
+            for entry in self.diagnosis[:1]
+        ]
+        shown = next((r.counterexample for r in self.broken if r.counterexample), "")
+        return "\n".join([*lines, shown]).rstrip()

@@ -1,0 +1,123 @@
+"""Where a subject comes from: loading it by name, and naming it in code that runs."""
+
+import importlib
+import importlib.util
+import os
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bloop_proofs.frameworks import Framework
+from bloop_proofs.law import Failure, Law
+from bloop_proofs.subject import Step
+
+
+class LoadError(ValueError):
+    """A subject cannot be found or called; the message is one clear line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A name for a subject, and the lines of Python that bring it into scope as ``step``.
+
+    ``helpers`` are the functions of ``bloop_proofs`` that the lines call.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    helpers: tuple[str, ...] = ()
+
+    def counterexample(self, law: Law, failure: Failure, framework: Framework) -> str:
+        """Return a program that shows a failure: it raises what the subject broke."""
+        theorem = textwrap.wrap(f"{law.name} ({law.equation}): {law.statement}", 98)
+        return "\n".join(
+            [
+                *(f"# {line}" for line in theorem),
+                framework.imports,
+                f"from bloop_proofs import {', '.join(sorted({*self.helpers, 'replay'}))}",
+                *self.lines,
+                failure.case.code(framework),
+                f'replay("{law.name}", step, case, framework="{framework.name}")',
+            ]
+        )
+
+
+def source_of(step: Any) -> Source:
+    """Return the source of a callable, as far as it can be told."""
+    source = getattr(step, "__bloop_source__", None)
+    if isinstance(source, Source):
+        return source
+    module = getattr(step, "__module__", None)
+    name = getattr(step, "__name__", type(step).__name__)
+    if module != "__main__" and getattr(sys.modules.get(str(module)), name, None) is step:
+        as_step = "" if name == "step" else " as step"
+        return Source(f"{module}:{name}", (f"from {module} import {name}{as_step}",))
+    in_scope = "" if name == "step" or not name.isidentifier() else f"step = {name}  "
+    return Source(name, (f"{in_scope}# {name} must be in scope here",))
+
+
+def load(spec: str) -> Step:
+    """Return the callable that ``MODULE:NAME`` or ``FILE.py:NAME`` names.
+
+    Raises ``LoadError`` with one line that says what is missing.
+    """
+    where, _, name = spec.rpartition(":")
+    if not where or not name:
+        raise LoadError(f"a subject must be given as MODULE_OR_FILE:CALLABLE; found {spec!r}")
+    target: Any = _module(where)
+    for part in name.split("."):
+        if not hasattr(target, part):
+            raise LoadError(f"{where} must define {name}; found no such name in it")
+        target = getattr(target, part)
+    if not callable(target):
+        raise LoadError(f"{spec} must be callable; found {type(target).__name__}")
+    return _Named(target, spec)
+
+
+class _Named:
+    """A callable that knows by what name it was loaded."""
+
+    def __init__(self, target: Step, spec: str) -> None:
+        self._target = target
+        self.__bloop_source__ = Source(spec, (f"step = load({spec!r})",), ("load",))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._target(*args, **kwargs)
+
+
+def _module(where: str) -> Any:
+    """Import a module by name or a file by path; both may import what lies beside them."""
+    path = Path(where)
+    is_file = path.suffix == ".py" or os.sep in where
+    if is_file and not path.is_file():
+        raise LoadError(f"no such file: {where}")
+    folder = str(path.resolve().parent) if is_file else os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return _file(path) if is_file else importlib.import_module(where)
+    except LoadError:
+        raise
+    except ModuleNotFoundError as error:
+        raise LoadError(f"cannot import {where}: no module named {error.name!r}") from error
+    except (Exception, SystemExit) as error:
+        line = " ".join(str(error).split())
+        raise LoadError(f"cannot import {where}: {type(error).__name__}: {line}") from error
+
+
+def _file(path: Path) -> Any:
+    """Run a file as a module; it is found by its name then, as dataclasses require."""
+    name = path.stem if path.stem not in sys.modules else str(path.resolve())
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise LoadError(f"{path} must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,86 @@
+"""The outputs of golden vectors: exact rational arithmetic, each number rounded once at the end."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+import bloop_ref
+from bloop_proofs.exact import fractions, rounded
+from bloop_proofs.tolerances import norm
+from bloop_proofs.vectors import bounds
+from bloop_proofs.vectors.formats import FORMATS, ema_dtype, nearest
+from bloop_proofs.vectors.model import Table, Tables
+
+Answer = tuple[Tables, Tables]
+"""The outputs, and a tolerance for each of their rows."""
+
+
+def answer(kind: str, dtype: str, inputs: Tables) -> Answer:
+    """Return what a kind of computation gives for inputs whose vectors have a dtype."""
+    if kind in ("step", "trajectory"):
+        return _trajectory(dtype, inputs)
+    return _hierarchy(dtype, inputs) if kind == "hierarchy" else _projection(dtype, inputs)
+
+
+def _exact(row: Table) -> np.ndarray:
+    return fractions([row])[0]
+
+
+def _round(exact: Any, dtype: str) -> Table:
+    return np.array([nearest(Fraction(x), dtype) for x in exact], dtype=np.float64)
+
+
+def _trajectory(dtype: str, inputs: Tables) -> Answer:
+    """Return Algorithm 1 with a bound on the EMA's error, which a program carries along."""
+    lam, rho = inputs["lam"].item(), inputs["rho"].item()
+    u, u_ema = (FORMATS[name].roundoff for name in (dtype, ema_dtype(dtype)))
+    ema, error = inputs["ema"][0], 0.0
+    rows = []
+    for g_main, g_aux in zip(inputs["g_main"], inputs["g_aux"], strict=True):
+        main, aux, before = map(_exact, (g_main, g_aux, ema))
+        direction = bloop_ref.bloop_direction(main, aux, before, lam=Fraction(lam))
+        after = bloop_ref.update_ema(before, main, rho=Fraction(rho))
+        of_direction = bounds.direction(u, g_main, g_aux, lam)
+        of_direction += bounds.turned(error, ema, g_aux, lam)
+        error = (1 - rho) * error + bounds.average(u, u_ema, ema, g_main, rho)
+        ema = _round(after, ema_dtype(dtype))
+        rows.append((_round(direction, dtype), ema, of_direction, error))
+    directions, emas, of_directions, errors = map(np.array, zip(*rows, strict=True))
+    return (
+        {"direction": directions, "new_ema": emas},
+        {"direction": of_directions[:, None], "new_ema": errors[:, None]},
+    )
+
+
+def _spans(u: float, references: Table) -> list[float]:
+    """Return the error of projections on the first k references, k = 0, 1, ..., all of them."""
+    span = bounds.Span(u, references.shape[1])
+    errors = [span.error]
+    exact = [_exact(row) for row in references]
+    for k, row in enumerate(references):
+        residual = bloop_ref.project_orthogonal(exact[k], *exact[:k])
+        span.extend(row, norm(rounded([residual])))
+        errors.append(span.error)
+    return errors
+
+
+def _hierarchy(dtype: str, inputs: Tables) -> Answer:
+    gradients, references = inputs["gradients"], inputs["references"]
+    lams = inputs["lams"][:, 0].tolist()
+    direction = bloop_ref.hierarchical_direction(
+        [_exact(row) for row in gradients],
+        [_exact(row) for row in references],
+        lams=[Fraction(lam) for lam in lams],
+    )
+    u = FORMATS[dtype].roundoff
+    bound = bounds.hierarchy(u, list(gradients), lams, _spans(u, references)[1:])
+    return {"direction": _round(direction, dtype)[None]}, {"direction": np.array([[bound]])}
+
+
+def _projection(dtype: str, inputs: Tables) -> Answer:
+    (vector,), span = inputs["vector"], inputs["span"]
+    exact = bloop_ref.project_orthogonal(_exact(vector), *(_exact(row) for row in span))
+    u = FORMATS[dtype].roundoff
+    bound = bounds.projected(u, vector, _spans(u, span)[-1])
+    return {"projected": _round(exact, dtype)[None]}, {"projected": np.array([[bound]])}

@@ -1,0 +1,116 @@
+"""Judging outputs against the golden vectors, group by group and dtype by dtype."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from bloop_proofs.frameworks import framework_named
+from bloop_proofs.mistakes import diagnose
+from bloop_proofs.quiet import silence
+from bloop_proofs.report import Report, Result
+from bloop_proofs.source import source_of
+from bloop_proofs.subject import Step, Subject
+from bloop_proofs.vectors import decoding, plain
+from bloop_proofs.vectors.comparing import violation
+from bloop_proofs.vectors.diagnosing import explanations
+from bloop_proofs.vectors.golden import SEED, golden
+from bloop_proofs.vectors.model import GROUPS, Golden, Outputs, VectorError
+from bloop_proofs.vectors.running import run
+
+
+def judge(path: str | Path) -> Report:
+    """Judge the outputs that a program wrote, as JSON or plain text, for the golden vectors.
+
+    Every group of cases is one result per dtype. A group, or a dtype, of which the file has no
+    case at all is skipped; of any other it must have every case.
+
+    Raises:
+        VectorError: the file cannot be read, is malformed or incomplete, or has an unknown id or
+            another shape; the message is one line.
+    """
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise VectorError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise VectorError(f"{path} must be a text file; {error}") from error
+    try:
+        reader = decoding.outputs if content.lstrip()[:1] in ("{", "[") else plain.outputs
+        found = reader(content, {case.id: case for case in golden()})
+        if not found:
+            raise VectorError("outputs must be of one golden vector at least; found none")
+        results, wrong = _verdicts(golden(), found)
+        diagnosis = explanations(golden(), found, wrong)
+        return Report(str(path), "vectors", SEED, len(found), results, diagnosis)
+    except VectorError as error:
+        raise VectorError(f"{path}: {error}") from error
+
+
+def check(step: Step, framework: str = "numpy") -> Report:
+    """Judge a step, as ``check_implementation`` takes it, on the golden steps and trajectories.
+
+    Raises:
+        StepRaised: the step raises; ``ProtocolError`` where it returns no pair.
+        ValueError: the framework is unknown.
+
+    Example:
+        >>> def forgets_the_ema(g_main, g_aux, ema, *, lam, rho):
+        ...     return [g + lam * a for g, a in zip(g_main, g_aux)], ema
+        >>> report = check(forgets_the_ema)
+        >>> report.passed, report.broken[0].law
+        (False, 'steps-float64')
+    """
+    subject = Subject(step, framework_named(framework))
+    dtypes = subject.framework.dtypes()
+    chosen = [case for case in golden() if "g_main" in case.inputs and case.dtype in dtypes]
+    with silence():
+        found = {case.id: run(subject, case) for case in chosen}
+        results, wrong = _verdicts(chosen, found)
+        diagnosis = diagnose(subject, seed=SEED) if wrong else ()
+    return Report(source_of(step).name, framework, SEED, len(found), results, diagnosis)
+
+
+def _verdicts(cases: Sequence[Golden], found: Outputs) -> tuple[tuple[Result, ...], list[Golden]]:
+    """Return a result per dtype and group, and the cases that are wrong."""
+    answered = [case for case in cases if case.id in found]
+    wrong = {case.id: said for case in answered if (said := violation(case, found[case.id]))}
+    dtypes, groups = {case.dtype for case in answered}, {case.group for case in answered}
+    tried = [case for case in cases if case.dtype in dtypes and case.group in groups]
+    judged = [
+        _result(list(together), found, wrong)
+        for _, together in groupby(tried, lambda case: (case.dtype, case.group))
+    ]
+    left_out = _left_out(cases, dtypes, groups)
+    return (*judged, *left_out), [case for case in answered if case.id in wrong]
+
+
+def _left_out(cases: Sequence[Golden], dtypes: set[str], groups: set[str]) -> Iterator[Result]:
+    """Yield one skipped result for every group, and for every dtype, that has no outputs."""
+    for group, count in Counter(case.group for case in cases).items():
+        if group not in groups:
+            yield _skipped(group, group, count)
+    for dtype, count in Counter(case.dtype for case in cases).items():
+        if dtype not in dtypes:
+            yield _skipped(dtype, "steps", count)
+
+
+def _skipped(name: str, group: str, count: int) -> Result:
+    return Result(name, *GROUPS[group], "skipped", f"no outputs for its {count} cases")
+
+
+def _result(cases: Sequence[Golden], found: Outputs, wrong: Mapping[str, str]) -> Result:
+    """Judge the cases of one group and dtype, of which some are known to be wrong."""
+    group = cases[0].group
+    name = f"{group}-{cases[0].dtype}"
+    if not any(case.id in found for case in cases):
+        return _skipped(name, group, len(cases))
+    for case in cases:
+        if case.id not in found:
+            raise VectorError(f"{name} must have outputs for {case.id}, as for others; found none")
+    broken = [case for case in cases if case.id in wrong]
+    if not broken:
+        return Result(name, *GROUPS[group], "passed", examples=len(cases))
+    first = broken[0]
+    message = f"{first.id}: {wrong[first.id]} ({len(broken)} of {len(cases)} cases are wrong)"
+    return Result(name, *GROUPS[group], "failed", message, plain.block(first), len(cases))

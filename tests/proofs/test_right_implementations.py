@@ -1,0 +1,85 @@
+"""No false alarm: right implementations, each written in another way, break no law."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from bloop_proofs import LAWS, Case, check_implementation
+from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.law import Law
+from bloop_proofs.mistakes import diagnose
+from bloop_proofs.mistakes.pieces import right
+from bloop_proofs.quiet import silence
+from bloop_proofs.runner import try_law
+from bloop_proofs.subject import Step, Subject
+from tests.proofs.right.flattened import FLATTENED
+from tests.proofs.right.leafwise import LEAFWISE
+from tests.proofs.right.libraries import JAX, REFERENCE, TORCH
+
+SEEDS = range(50)
+SPREAD = {"numpy": 4, "torch": 10, "jax": 50}
+"""One seed in so many tries a given law; the others try the other laws."""
+QUICK = [law for law in LAWS if law.cost <= 10]
+COSTLY = [law.name for law in LAWS if law.cost > 10]
+
+ON_NUMPY: dict[str, Step] = {**LEAFWISE, **FLATTENED, **REFERENCE}
+RIGHT = {
+    **dict.fromkeys(ON_NUMPY, "numpy"),
+    **dict.fromkeys(TORCH, "torch"),
+    **dict.fromkeys(JAX, "jax"),
+}
+"""The names of the implementations, and their frameworks."""
+
+
+def subject(name: str) -> Subject:
+    framework = FRAMEWORKS[RIGHT[name]]
+    pytest.importorskip(framework.module, reason=f"{framework.name} is not installed")
+    step = ON_NUMPY[name] if name in ON_NUMPY else {**TORCH, **JAX}[name]()
+    return Subject(step, framework)
+
+
+@cache
+def drawn(framework: str) -> list[tuple[Law, int, Case]]:
+    """Inputs of each law from many seeds: of each the last of three, the first being trivial."""
+    listener = Subject(right, FRAMEWORKS[framework])
+    found = []
+    for seed in SEEDS:
+        for law in QUICK[seed % SPREAD[framework] :: SPREAD[framework]]:
+            cases = recorded(law, listener, seed)
+            found.append((law, seed, cases[-1]))
+    return found
+
+
+def recorded(law: Law, listener: Subject, seed: int) -> list[Case]:
+    cases: list[Case] = []
+    listening = replace(law, check=lambda _, case: cases.append(case))
+    try_law(listening, listener, examples=3, seed=seed)
+    return cases
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_law_accuses_a_right_implementation(name: str) -> None:
+    judged = subject(name)
+    with silence():
+        for law, seed, case in drawn(RIGHT[name]):
+            try:
+                law.check(judged, case)
+            except Exception as error:
+                pytest.fail(f"{law.name}, seed {seed}: {error}\n{case.code(judged.framework)}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["textbook loops", "unit vectors", "the reference", "torch flat"])
+def test_costly_laws_accuse_no_right_implementation(name: str) -> None:
+    judged = subject(name)
+    report = check_implementation(
+        judged.step, framework=judged.framework.name, laws=COSTLY, examples=1, seed=len(name)
+    )
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", [name for name in RIGHT if name not in JAX])
+def test_right_implementations_make_no_known_mistake(name: str) -> None:
+    assert diagnose(subject(name), seed=0) == ()
