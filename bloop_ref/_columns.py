@@ -108,12 +108,6 @@ def _over_unit(columns: Columns, leaf: Array, j: int) -> tuple[Array, ...]:
     return tuple(part / unit for part in wide)
 
 
-def norms(columns: Columns) -> tuple[Scalar, ...]:
-    """Return the norm of each column, over all its leaves together."""
-    root = square_root(columns)
-    return tuple(root(inner(columns, j, j)) * unit for j, unit in enumerate(columns.units))
-
-
 def square_root(columns: Columns) -> Callable[[Scalar], Scalar]:
     """Return the square root for inner products: exact on symbols, a float for fractions."""
     return columns.xp.sqrt if columns.wide is not None else lambda square: square ** Fraction(1, 2)

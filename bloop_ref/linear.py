@@ -90,7 +90,13 @@ def combine(
                 f"coefficients[{i}] must have one entry per vector: "
                 f"required {len(columns.leaves)}, found {len(row)}"
             )
-    wanted = [None] * len(coefficients) if dtypes is None else dtypes
+    wanted: Sequence[Any] = [None] * len(coefficients) if dtypes is None else dtypes
+    leaves = columns.treespec.num_leaves
+    if len(wanted) != len(coefficients) or any(len(of or range(leaves)) != leaves for of in wanted):
+        raise ValueError(
+            "dtypes must have one dtype per leaf for each row of coefficients: "
+            f"required {len(coefficients)} times {leaves}, found {dtypes!r}"
+        )
     return tuple(
         columns.unflatten(combination(columns, row, dtypes=types))
         for row, types in zip(coefficients, wanted, strict=True)

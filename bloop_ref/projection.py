@@ -8,7 +8,6 @@ from bloop_ref._columns import (
     combination,
     inner,
     leaf_dtypes,
-    norms,
     quiet,
     wide_dtypes,
 )
@@ -91,10 +90,11 @@ class Basis:
         """Add a vector to the span, unless it lies there within the tolerance."""
         residual = self.remove_from(vector)
         if self.vectors and self.like.wide is not None:
-            columns = self.like.of(residual, vector)
-            left, of = norms(columns)
-            # a NaN norm compares false, and so is kept and seen
-            xp = columns.xp
-            kept = xp.where(left <= self.tolerance * of, xp.zeros_like(left), xp.ones_like(left))
+            columns, xp = self.like.of(residual, vector), self.like.xp
+            unit, unit_before = columns.units
+            left, before = (xp.sqrt(inner(columns, j, j)) for j in (0, 1))
+            least = self.tolerance * before * (unit_before / unit)
+            # NaN compares false, and so is kept and seen
+            kept = xp.where(left <= least, xp.zeros_like(left), xp.ones_like(left))
             residual = combination(columns, (kept, 0), dtypes=self.dtypes)
         self.vectors.append(residual)

@@ -156,6 +156,17 @@ def test_row_of_the_wrong_length(row: tuple[float, ...]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "dtypes", [[], [[np.float64]], [[np.float64] * 2] * 2, [[np.float64] * 3], [[]]]
+)
+def test_wrong_number_of_dtypes(dtypes: Any) -> None:
+    found = message(ValueError, lambda: combine([(1,)], [G], dtypes=dtypes))
+    assert found == (
+        "dtypes must have one dtype per leaf for each row of coefficients: "
+        f"required 1 times 2, found {dtypes!r}"
+    )
+
+
 def test_numbers_of_levels() -> None:
     for gradients, references, lams, expected in (
         ([G], [G], [1], "gradients must have one entry more than lams: required 2, found 1"),

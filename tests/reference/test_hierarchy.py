@@ -68,6 +68,16 @@ def test_dependent_levels_add_nothing_to_the_span(dtype: str, factors: tuple[flo
     assert_same(d, hierarchical_direction([x, y, z], [x, y], lams=[1, 1]))
 
 
+def test_norms_beyond_the_range_of_float64() -> None:
+    vectors = np.random.default_rng(17).uniform(0.5, 1, size=(3, 50))
+    large = np.ldexp(vectors, 1023)  # the largest power of two; the norm is seven times that
+    z, *span = vectors
+    part = project_orthogonal(z, *span)
+    assert_same(project_orthogonal(z, *large[1:]), part)
+    assert_same(project_orthogonal(z, span[0], large[2]), part)
+    assert_same(project_orthogonal(z, large[1], np.ldexp(span[1], -900)), part)
+
+
 def test_the_rank_tolerance_is_the_users_to_choose() -> None:
     x, y, z = np.array([1.0, 0.0, 0.0]), np.array([1.0, 2.0**-20, 0.0]), np.array([0.0, 1.0, 1.0])
     np.testing.assert_array_equal(project_orthogonal(z, x, y), [0, 0, 1])

@@ -1,0 +1,180 @@
+"""The compiled core: Algorithm 1 with its options, on leaves that are known to fit together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from bloop_jax.linear import (
+    AxisName,
+    Leaves,
+    all_finite,
+    combine,
+    largest,
+    leaf_products,
+    safe_range,
+    total,
+    unit_of,
+    working_dtype,
+)
+from bloop_ref._typing import Array, Scalar
+from bloop_ref.coefficients import bloop_row, ema_row, step_matrix
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is fixed when a step is compiled; the defaults are those of the bare equations."""
+
+    project_on: str = "previous"
+    init: str = "zeros"
+    nonfinite: str = "propagate"
+    rescale: bool = False
+    axis_name: AxisName = None
+
+
+Outputs: TypeAlias = tuple[Sequence[Array | None], Sequence[Array | None], Scalar]
+"""The direction, the new average, and whether the main gradient is finite."""
+
+
+def _advance(
+    g_main: Leaves,
+    g_aux: Leaves,
+    ema: Leaves,
+    lam: Scalar,
+    rho: Scalar,
+    *,
+    fresh: Scalar,
+    options: Options,
+) -> Outputs:
+    """Take one step; ``fresh`` says whether no gradient has entered the average yet."""
+    axis = options.axis_name
+    types = average_dtypes(g_main, ema)
+    before: Leaves = ema
+    if options.init == "first":
+        start = [None if x is None else x.astype(t) for x, t in zip(g_main, types, strict=True)]
+        before = _choose(fresh, start, ema)
+    skips = options.nonfinite != "propagate"
+    finite = all_finite(g_main, axis) if skips else jnp.asarray(True)
+    factor = 1 / (1 + lam) if options.rescale else 1
+    if options.project_on == "previous":
+        direction, after = _step(g_main, g_aux, before, lam, rho, types, factor, axis)
+        return direction, _choose(finite, after, ema) if skips else after, finite
+    (after,) = combine((ema_row(rho=rho),), (g_main, before), dtypes=(types,))
+    new_ema = _choose(finite, after, ema) if skips else after
+    return _direction(g_main, g_aux, new_ema, lam, factor, axis), new_ema, finite
+
+
+advance = jax.jit(_advance, static_argnames="options")
+advance_donating = jax.jit(_advance, static_argnames="options", donate_argnames=("g_aux", "ema"))
+
+
+def _step(
+    g_main: Leaves,
+    g_aux: Leaves,
+    ema: Leaves,
+    lam: Scalar,
+    rho: Scalar,
+    types: Sequence[Any],
+    factor: Scalar,
+    axis_name: AxisName,
+) -> tuple[list[Array | None], ...]:
+    """Return the direction and the new average, all of a leaf in one pass."""
+    vectors = (g_main, g_aux, ema)
+    products, units = _products(g_aux, ema, axis_name)
+    on_direction, on_average = step_matrix(*products, lam=lam, rho=rho)
+    rows = (tuple(factor * weight for weight in on_direction), on_average)
+    dtypes = (_direction_dtypes(vectors), types)
+    return combine(rows, vectors, units=(None, None, units), dtypes=dtypes)
+
+
+def _direction(
+    g_main: Leaves, g_aux: Leaves, ema: Leaves, lam: Scalar, factor: Scalar, axis_name: AxisName
+) -> list[Array | None]:
+    """Return the direction alone."""
+    vectors = (g_main, g_aux, ema)
+    products, units = _products(g_aux, ema, axis_name)
+    row = tuple(factor * weight for weight in bloop_row(*products, lam=lam))
+    dtypes = (_direction_dtypes(vectors),)
+    return combine((row,), vectors, units=(None, None, units), dtypes=dtypes)[0]
+
+
+def _products(
+    g_aux: Leaves, ema: Leaves, axis_name: AxisName
+) -> tuple[tuple[Scalar, Scalar], tuple[Scalar, Scalar]]:
+    """Return <g_aux, e> and ||e||^2 over the units of e and g_aux, and these units.
+
+    pi(g_aux; e) has the unit of g_aux, whatever that of e. The units are 1 unless something
+    overflows or underflows; only then are the vectors read again.
+    """
+    dtype = working_dtype((g_aux, ema))
+    aux_ema, ema_ema = (leaf_products(x, ema, dtype) for x in (g_aux, ema))
+    ae, ee = total(aux_ema, axis_name), total(ema_ema, axis_name)
+
+    def rescaled() -> tuple[Scalar, ...]:
+        of_aux = _units(leaf_products(g_aux, g_aux, dtype), dtype, axis_name)
+        of_ema = _units(ema_ema, dtype, axis_name)
+        sums = (
+            _product_over((x, ema), (of_x, of_ema), dtype, axis_name)
+            for x, of_x in ((g_aux, of_aux), (ema, of_ema))
+        )
+        return *sums, of_aux[1], of_ema[1]
+
+    lowest, highest = safe_range(dtype)
+    safe = [(jnp.abs(x) >= lowest) & (jnp.abs(x) <= highest) for x in (ae, ee)]
+    one = jnp.ones((), dtype)
+    ae, ee, unit_aux, unit_ema = lax.cond(safe[0] & safe[1], lambda: (ae, ee, one, one), rescaled)
+    return (ae, ee), (unit_ema, unit_aux)
+
+
+Units: TypeAlias = tuple[Leaves, Scalar]
+"""A unit for each leaf of a vector, and the largest of them."""
+
+
+def _units(squares: Leaves, dtype: Any, axis_name: AxisName) -> Units:
+    units = tuple(None if square is None else unit_of(square, dtype) for square in squares)
+    return units, largest(units, axis_name).astype(dtype)
+
+
+def _product_over(
+    vectors: tuple[Leaves, Leaves], units: tuple[Units, Units], dtype: Any, axis_name: AxisName
+) -> Scalar:
+    """Return an inner product of vectors over the largest units of their leaves."""
+    (x, y), ((over_x, most_x), (over_y, most_y)) = vectors, units
+    products = leaf_products(x, y, dtype, (over_x, over_y))
+    # each leaf by a unit of its own: one that all share would be spread out at the size of leaves
+    rescaled = [
+        None if product is None else product * (u / most_x) * (v / most_y)
+        for product, u, v in zip(products, over_x, over_y, strict=True)
+    ]
+    return total(rescaled, axis_name)
+
+
+def _direction_dtypes(vectors: Sequence[Leaves]) -> list[Any]:
+    """Return every leaf's dtype: that of the first vector that has the leaf."""
+    return [
+        next((leaf.dtype for leaf in leaves if leaf is not None), None)
+        for leaves in zip(*vectors, strict=True)
+    ]
+
+
+def average_dtypes(g_main: Leaves, ema: Leaves) -> list[Any]:
+    """Return the dtypes of the new average: those of the old, or at least float32."""
+    return [
+        e.dtype if e is not None else None if g is None else jnp.promote_types(g.dtype, jnp.float32)
+        for g, e in zip(g_main, ema, strict=True)
+    ]
+
+
+def _choose(condition: Scalar, new: Leaves, old: Leaves) -> list[Array | None]:
+    """Return one vector or the other; a ``None`` leaf is zero."""
+    return [
+        None if x is None and y is None else jnp.where(condition, _or_zeros(x, y), _or_zeros(y, x))
+        for x, y in zip(new, old, strict=True)
+    ]
+
+
+def _or_zeros(leaf: Array | None, like: Array) -> Array:
+    return jnp.zeros_like(like) if leaf is None else leaf

@@ -1,0 +1,59 @@
+"""One step of Algorithm 1, pure, or with its buffers donated."""
+
+from bloop_jax.core import Options, advance, advance_donating
+from bloop_jax.linear import AxisName
+from bloop_jax.trees import aligned
+from bloop_ref._scalars import as_scalar
+from bloop_ref._typing import Scalar, Vector
+
+
+def step(
+    g_main: Vector,
+    g_aux: Vector,
+    ema: Vector,
+    *,
+    lam: Scalar,
+    rho: Scalar,
+    axis_name: AxisName = None,
+    donate: bool = False,
+) -> tuple[Vector, Vector]:
+    """Return Bloop's direction and the next moving average of main gradients.
+
+    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Arithmetic
+    is that of float32, or of float64 if a leaf has it.
+
+    Args:
+        g_main: the main gradient, a pytree of JAX arrays; ``None`` is zero.
+        g_aux: the auxiliary gradient, of the same structure and shapes.
+        ema: the moving average of main gradients before this step, likewise.
+        lam: the weight of the auxiliary loss, >= 0.
+        rho: the weight of the new gradient in the average, in [0, 1].
+        axis_name: inside ``shard_map``, the mesh axes over which leaves are spread: the two inner
+            products are summed over them, and nothing else is communicated.
+        donate: let the direction take the buffers of ``g_aux`` and the new average those of
+            ``ema``, which are gone afterwards. Inside another ``jit``, donate to that instead.
+
+    Returns:
+        The direction, with the dtypes of ``g_main``, and the new average, with those of ``ema``.
+
+    Raises:
+        TypeError: a leaf is no floating JAX array.
+        ValueError: structures or shapes differ, or lam or rho is out of range.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> g_main, g_aux, ema = jnp.array([3.0, 4.0]), jnp.array([-5.0, 0.0]), jnp.ones(2)
+        >>> direction, ema = step(g_main, g_aux, ema, lam=0.5, rho=0.25)
+        >>> direction, ema
+        (Array([1.75, 5.25], dtype=float32), Array([1.5 , 1.75], dtype=float32))
+
+    Source: Algorithm 1 and eq. 5.
+    """
+    columns, rebuild = aligned(g_main=g_main, g_aux=g_aux, ema=ema)
+    lam = as_scalar("lam", lam, columns)
+    rho = as_scalar("rho", rho, columns, most=1)
+    run = advance_donating if donate else advance
+    direction, new_ema, _ = run(
+        *columns.leaves, lam, rho, fresh=False, options=Options(axis_name=axis_name)
+    )
+    return rebuild(direction), rebuild(new_ema)

@@ -1,0 +1,9 @@
+"""Bloop on NumPy at the speed of memory: a pure step and one in place, in blocks and threads.
+
+The formulas are those of ``bloop_ref``; this package holds two fast primitives and nothing else.
+"""
+
+from bloop_numpy.linear import combine, inner_products
+from bloop_numpy.steps import step
+
+__all__ = ["combine", "inner_products", "step"]

@@ -1,0 +1,84 @@
+"""Tensors spread over processes: their local parts, and where these must be added up.
+
+An inner product of sharded vectors is the sum of the inner products of the shards. What is
+replicated counts once: sums go over those dimensions of a device mesh that a leaf is sharded over,
+and no others.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Partial, Replicate
+
+from bloop_torch._leaves import Row
+
+Axis: TypeAlias = tuple[DeviceMesh, int]
+Axes: TypeAlias = tuple[Axis, ...]
+"""The mesh dimensions that a leaf is sharded over; empty for what every process has whole."""
+
+
+def axes_of(leaf: Tensor | None) -> Axes:
+    """Return the mesh dimensions over which the entries of a tensor are spread."""
+    if not isinstance(leaf, DTensor):
+        return ()
+    placements = enumerate(leaf.placements)
+    return tuple((leaf.device_mesh, dim) for dim, place in placements if not place.is_replicate())
+
+
+def agreed(row: Row, names: Sequence[str]) -> Row:
+    """Return a row whose sharded leaves are all placed like the last one that is there.
+
+    A gradient that is still a partial sum is reduced, as its optimiser would have to.
+
+    Raises ``ValueError`` where sharded and plain tensors, or meshes, are mixed.
+    """
+    if not any(isinstance(x, DTensor) for x in row):
+        return row
+    sharded = {n: x for n, x in zip(names, row, strict=True) if isinstance(x, DTensor)}
+    model_name, model = list(sharded.items())[-1]
+    for name, x in zip(names, row, strict=True):
+        if x is not None and name not in sharded:
+            raise ValueError(
+                f"{name} must be sharded (DTensor) as {model_name} is; found {type(x).__name__}"
+            )
+    for name, shard in sharded.items():
+        if shard.device_mesh != model.device_mesh:
+            raise ValueError(
+                f"{name} must have the device mesh of {model_name}: "
+                f"required {model.device_mesh}, found {shard.device_mesh}"
+            )
+    places = [Replicate() if isinstance(p, Partial) else p for p in model.placements]
+    placed = {name: shard.redistribute(placements=places) for name, shard in sharded.items()}
+    return tuple(placed.get(name) for name in names)
+
+
+def is_sharded(leaf: Tensor) -> bool:
+    """Whether a tensor is spread over processes."""
+    return isinstance(leaf, DTensor)
+
+
+def local(leaf: Tensor | None) -> Tensor | None:
+    """Return the part of a tensor that this process has."""
+    return leaf.to_local() if isinstance(leaf, DTensor) else leaf
+
+
+def summed(sums: Mapping[Axes, Tensor]) -> Tensor:
+    """Return the sum of some scalars over all leaves and all processes that have a part of them.
+
+    Every process group sees one all-reduce, of as many scalars as there are kinds of leaves in it.
+
+    Args:
+        sums: the scalars of this process, by the axes of the leaves that they were summed over.
+    """
+    totals = dict(sums)
+    for axis in dict.fromkeys(axis for axes in sums for axis in axes):
+        mesh, dim = axis
+        spread = [axes for axes in sums if axis in axes]
+        together = torch.stack([totals[axes] for axes in spread])
+        dist.all_reduce(together, group=mesh.get_group(dim))
+        totals.update(zip(spread, together.unbind(), strict=True))
+    return torch.stack(list(totals.values())).sum(0)

@@ -1,0 +1,220 @@
+"""Speed of a Bloop step as a ratio to the limit kernel, all contestants interleaved in one process.
+
+``python -m tests.benchmarks.bench_numpy`` (``bench_jax``, ``bench_torch``) prints the tables. The
+limit (``limit.c``) does the same step in two passes, 7 n floats of traffic, with as many threads.
+"""
+
+import argparse
+import ctypes
+import gc
+import os
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+LAM, RHO = 0.5, 0.01
+Leaves = list[np.ndarray[Any, np.dtype[np.float32]]]
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A step under test.
+
+    ``prepare(g_main, g_aux, ema)`` takes NumPy leaves of its own and returns a function that takes
+    one step and waits for it. ``allocated`` returns, for the same leaves, the floats per entry that
+    a step allocates, its results included, where the framework counts them better than the growth
+    of the process does.
+    """
+
+    name: str
+    prepare: Callable[[Leaves, Leaves, Leaves], Run]
+    allocated: Callable[[Leaves, Leaves, Leaves], float] | None = None
+
+
+def resnet50_shapes() -> list[tuple[int, ...]]:
+    """Return the shapes of the 161 parameters of a ResNet-50 with 1000 classes, 25.6M in all."""
+    shapes: list[tuple[int, ...]] = [(64, 3, 7, 7), (64,), (64,)]
+    wide = 64
+    for blocks, narrow in ((3, 64), (4, 128), (6, 256), (3, 512)):
+        for block in range(blocks):
+            convolutions = [
+                (narrow, wide, 1, 1),
+                (narrow, narrow, 3, 3),
+                (4 * narrow, narrow, 1, 1),
+            ]
+            if block == 0:
+                convolutions.append((4 * narrow, wide, 1, 1))
+            for shape in convolutions:
+                shapes += [shape, (shape[0],), (shape[0],)]
+            wide = 4 * narrow
+    return [*shapes, (1000, wide), (1000,)]
+
+
+WORKLOADS: dict[str, list[tuple[int, ...]]] = {
+    "25.6M flat": [(25_557_032,)],
+    "ResNet-50 tree": resnet50_shapes(),
+    "1M flat": [(1_000_000,)],
+}
+
+
+def gradients(shapes: Sequence[tuple[int, ...]], seed: int) -> Leaves:
+    """Return normal float32 leaves."""
+    generator = np.random.default_rng(seed)
+    return [generator.standard_normal(shape, dtype=np.float32) for shape in shapes]
+
+
+def limit() -> Contestant:
+    """Return the hand-written kernel, compiled for this machine, in place on one long vector."""
+    source = Path(__file__).with_name("limit.c")
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "limit.so"
+        flags = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
+        subprocess.run(["cc", *flags, str(source), "-o", str(library)], check=True)
+        kernel = ctypes.CDLL(str(library)).limit_step
+    kernel.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] + [ctypes.c_float] * 2
+    kernel.restype = None
+
+    def prepare(*vectors: Leaves) -> Run:
+        g, a, e = (np.concatenate([leaf.ravel() for leaf in vector]) for vector in vectors)
+
+        def run() -> object:
+            kernel(g.ctypes.data, a.ctypes.data, e.ctypes.data, a.ctypes.data, g.size, LAM, RHO)
+            return g, a, e  # alive while the kernel runs
+
+        return run
+
+    return Contestant("limit kernel", prepare, lambda *_: 0.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured: median seconds, their ratio to the limit's, floats allocated per entry."""
+
+    name: str
+    seconds: float
+    ratio: float
+    allocated: float
+
+
+def measure(
+    contestants: Sequence[Contestant], shapes: Sequence[tuple[int, ...]], rounds: int, kind: str
+) -> list[Row]:
+    """Return medians over rounds; in each round every contestant takes one step, in turn.
+
+    The first contestant is the limit. A ratio is the median of the rounds' own ratios, so that a
+    slow spell of the machine falls on both sides. ``kind`` is the heap's, ``warm`` or ``fresh``.
+    """
+    runs, memory = [], []
+    with heap("fresh"):  # blocks that a warm heap hands out again would go unseen
+        for contestant in contestants:
+            leaves = [gradients(shapes, seed) for seed in range(3)]
+            counted = contestant.allocated(*leaves) if contestant.allocated else None
+            run = contestant.prepare(*leaves)
+            run()
+            entries = sum(leaf.size for leaf in leaves[0])
+            memory.append(growth(run) / 4 / entries if counted is None else counted)
+            runs.append(run)
+    seconds: list[list[float]] = [[] for _ in runs]
+    gc.collect()
+    with heap(kind):
+        for _ in range(rounds):
+            for run, times in zip(runs, seconds, strict=True):
+                run()  # what ran before has emptied the cache and woken other threads
+                started = time.perf_counter()
+                run()
+                times.append(time.perf_counter() - started)
+    return [
+        Row(
+            contestant.name,
+            statistics.median(times),
+            statistics.median(t / s for t, s in zip(times, seconds[0], strict=True)),
+            allocated,
+        )
+        for contestant, times, allocated in zip(contestants, seconds, memory, strict=True)
+    ]
+
+
+def growth(run: Run) -> float:
+    """Return by how many bytes the resident memory of the process grows at most during a step."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = _status("VmRSS")
+    kept = run()
+    peak = _status("VmHWM")
+    del kept
+    return max(0.0, peak - before)
+
+
+def _status(field: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith(f"{field}:"))
+    return 1024 * float(line.split()[1])
+
+
+@contextmanager
+def heap(kind: str) -> Iterator[None]:
+    """Let freed memory stay with the process (``warm``), or return large blocks (``fresh``).
+
+    A fresh block costs a page fault for every page that is written first.
+    """
+    trim, mappings = (-1, -4)
+    libc = ctypes.CDLL(None)
+    if kind == "warm":
+        libc.mallopt(mappings, 0)
+        libc.mallopt(trim, 2**31 - 1)
+    try:
+        yield
+    finally:
+        libc.mallopt(mappings, 65536)
+        libc.mallopt(trim, 128 * 1024)
+        libc.malloc_trim(0)
+
+
+def machine() -> str:
+    """Describe the machine in one line."""
+    info = Path("/proc/cpuinfo")
+    models = [x for x in info.read_text().splitlines() if x.startswith("model name")]
+    model = models[0].split(":")[1].strip() if models else platform.machine()
+    threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
+    return f"{model}, {os.cpu_count()} cores, {threads} threads, {time.strftime('%Y-%m-%d')}"
+
+
+def main(title: str, contestants: Sequence[Contestant]) -> None:
+    """Measure every workload, with a warm heap and a fresh one, and print the tables."""
+    parser = argparse.ArgumentParser(description=f"Speed of {title} against the limit kernel.")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds per workload, 9 or more")
+    parser.add_argument("--workload", choices=WORKLOADS, action="append")
+    parser.add_argument("--heap", choices=("warm", "fresh"), action="append")
+    args = parser.parse_args()
+    if args.rounds < 9:
+        parser.error("--rounds must be at least 9")
+    console = Console()
+    console.print(f"{title}: {machine()}, medians of {args.rounds} rounds")
+    for kind in args.heap or ("warm", "fresh"):
+        for workload in args.workload or WORKLOADS:
+            rows = measure([limit(), *contestants], WORKLOADS[workload], args.rounds, kind)
+            console.print(table(f"{workload}, {kind} heap", rows))
+
+
+def table(title: str, rows: Sequence[Row]) -> Table:
+    """Return measurements as a table."""
+    result = Table(title=title, title_justify="left")
+    result.add_column("contestant")
+    for column in ("ms", "x limit", "allocated / n"):
+        result.add_column(column, justify="right")
+    for row in rows:
+        cells = f"{row.seconds * 1e3:.2f}", f"{row.ratio:.2f}", f"{row.allocated:.2f}"
+        result.add_row(row.name, *cells)
+    return result

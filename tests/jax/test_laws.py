@@ -1,0 +1,36 @@
+"""Every law, on the step and on the transformation, eagerly and compiled."""
+
+from typing import Any
+
+import jax
+import pytest
+
+import bloop_jax
+from bloop_proofs import check_implementation
+from bloop_ref import BloopState
+
+EXAMPLES = 2
+"""Every new shape is compiled; the command line tries 100."""
+
+
+def transformed(g_main: Any, g_aux: Any, ema: Any, *, lam: Any, rho: Any) -> Any:
+    transformation = bloop_jax.bloop(lam, rho, nonfinite="propagate")
+    zero = transformation.init(g_main).count
+    state = BloopState(ema, zero, zero)
+    direction, after = transformation.update(g_main, state, aux_grads=g_aux)
+    return direction, after.ema
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [bloop_jax.step, transformed])
+def test_every_law_holds_eagerly(step: Any, x64: bool) -> None:
+    report = check_implementation(step, framework="jax", examples=EXAMPLES)
+    assert report.passed, report.broken
+    assert {result.status for result in report.results} == {"passed"}
+
+
+@pytest.mark.slow
+def test_every_law_holds_under_jit(x64: bool) -> None:
+    report = check_implementation(jax.jit(bloop_jax.step), framework="jax", examples=EXAMPLES)
+    assert report.passed, report.broken
+    assert {result.status for result in report.results} == {"passed"}

@@ -1,0 +1,91 @@
+"""A small model with two losses, and the reference's word on every step of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import bloop_ref
+import bloop_torch
+from bloop_proofs.laws.measure import require_close
+from bloop_proofs.subject import flat
+from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_roundoff
+from tests.torch.agreement import arrays, wide
+
+Losses = Callable[[], tuple[Tensor, Tensor]]
+
+
+class TwoLosses(nn.Module):
+    """A trunk with a main and an auxiliary head."""
+
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.trunk = nn.Linear(6, 4, dtype=dtype)
+        self.main_head = nn.Linear(4, 3, dtype=dtype)
+        self.aux_head = nn.Linear(4, 2, dtype=dtype)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = torch.tanh(self.trunk(x))
+        return self.main_head(hidden).square().mean(), (self.aux_head(hidden) - 1).square().mean()
+
+
+def two_losses(dtype: torch.dtype = torch.float32) -> Any:
+    """Return the model with the same weights every time."""
+    torch.manual_seed(0)
+    return TwoLosses(dtype)
+
+
+def batches(count: int, dtype: torch.dtype = torch.float32) -> Iterator[Any]:
+    """Return the same batches every time."""
+    generator = torch.Generator().manual_seed(1)
+    return (torch.randn(8, 6, generator=generator).to(dtype) for _ in range(count))
+
+
+def gradients(losses: Sequence[Tensor], parameters: Sequence[Tensor]) -> Any:
+    """Return both gradients, ``None`` where a loss does not reach a parameter."""
+    wanted = [p for p in parameters if p.requires_grad]
+    result = []
+    for loss in losses:
+        found = torch.autograd.grad(loss, wanted, allow_unused=True, retain_graph=True)
+        named = dict(zip(map(id, wanted), found, strict=True))
+        result.append([named.get(id(p)) for p in parameters])
+    return result
+
+
+def require_like_reference(
+    bloop: bloop_torch.Bloop,
+    gradients: Any,
+    step: Any,
+    *,
+    unit: float = 1.0,
+) -> None:
+    """Take a step, and raise unless its direction and average are those of the reference's Bloop.
+
+    Args:
+        bloop: what takes the step; the reference goes on from the average that it has.
+        gradients: the main and the auxiliary gradient that the step will see.
+        step: takes the step.
+        unit: what the direction is left multiplied by.
+    """
+    own = bloop.options
+    given = {name: getattr(own, name) for name in ("project_on", "init", "rescale", "nonfinite")}
+    reference = bloop_ref.Bloop(lam=own.lam_at(bloop.count), rho=own.rho_at(bloop.count), **given)
+    parameters = list(bloop.parameters.values())
+    like = [p.detach() for p in parameters]
+    ema = arrays([bloop.ema.get(name) for name in bloop.parameters], like)
+    mains, auxes = (arrays(gradient, like) for gradient in gradients)
+    state = reference.init([x.copy() for x in wide(mains)])
+    state = state._replace(
+        ema=wide(ema), count=state.count + bloop.count, skipped=state.skipped + int(bloop.skipped)
+    )
+    direction, after = reference.step(wide(mains), wide(auxes), state)
+    step()
+    u, lam = unit_roundoff(mains, auxes), own.lam_at(bloop.count - 1)
+    sizes = [norm(flat(v)) for v in (mains, auxes, ema)]
+    found = flat(arrays([p.grad for p in parameters], like)) / unit
+    bound = direction_bound(u, found.size, sizes[0], sizes[1], lam)
+    require_close("direction", found, flat(direction), bound)
+    found = flat(arrays([bloop.ema.get(name) for name in bloop.parameters], like))
+    bound = average_bound(u, u, sizes[0], sizes[2], own.rho_at(bloop.count - 1))
+    require_close("average", found, flat(after.ema), bound)

@@ -1,0 +1,98 @@
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bloop_torch import Bloop
+from tests.torch.models import batches, two_losses
+
+OPTIONS: dict[str, Any] = {"lam": 0.5, "rho": 0.25}
+
+
+def run(inputs: Any, bloop: Any, model: Any, optimizer: Any) -> Any:
+    for x in inputs:
+        bloop.backward(*model(x))
+        optimizer.step()
+
+
+def begin(**options: Any) -> Any:
+    model = two_losses()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    return Bloop(model.named_parameters(), **OPTIONS | options), model, optimizer
+
+
+@pytest.mark.parametrize("options", [{}, {"init": "first", "project_on": "updated"}], ids=str)
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(options: Any) -> None:
+    inputs = list(batches(7))
+    whole = begin(**options)
+    run(inputs, *whole)
+    first = begin(**options)
+    run(inputs[:3], *first)
+    file = io.BytesIO()
+    torch.save([part.state_dict() for part in first], file)
+    file.seek(0)
+    second = begin(**options)
+    for part, state in zip(second, torch.load(file, weights_only=True), strict=True):
+        part.load_state_dict(state)
+    run(inputs[3:], *second)
+    for p, q in zip(whole[1].parameters(), second[1].parameters(), strict=True):
+        assert torch.equal(p, q)
+        assert torch.equal(p.grad, q.grad)
+    for name, e in whole[0].ema.items():
+        assert torch.equal(e, second[0].ema[name])
+    assert whole[0].count == second[0].count
+
+
+def test_a_state_is_copied_when_it_is_loaded() -> None:
+    bloop, model, optimizer = begin()
+    run(batches(1), bloop, model, optimizer)
+    other, *_ = begin()
+    other.load_state_dict(bloop.state_dict())
+    for name, e in bloop.ema.items():
+        assert e.data_ptr() != other.ema[name].data_ptr()
+    assert bloop.skipped.data_ptr() != other.skipped.data_ptr()
+
+
+def test_hyper_parameters_are_not_overridden_in_silence() -> None:
+    bloop, *_ = begin()
+    state = bloop.state_dict()
+    other, *_ = begin(lam=2.0, project_on="updated")
+    with pytest.raises(ValueError, match=r"lam=2\.0, stored 0\.5.*project_on"):
+        other.load_state_dict(state)
+    other.load_state_dict(state, on_change="keep")
+    assert other.options.lam == 2.0
+    scheduled, *_ = begin(lam=lambda count: 1.0)
+    scheduled.load_state_dict(state)
+
+
+def test_a_state_of_another_model_is_refused() -> None:
+    bloop, *_ = begin()
+    other = Bloop([("w", nn.Parameter(torch.ones(2)))], **OPTIONS)
+    with pytest.raises(ValueError, match=r"lacks \['w'\]"):
+        other.load_state_dict(bloop.state_dict())
+    bloop, model, optimizer = begin()
+    run(batches(1), bloop, model, optimizer)
+    state = bloop.state_dict()
+    state["ema"]["trunk.bias"] = torch.ones(7)
+    with pytest.raises(ValueError, match="must have the shape of the parameter"):
+        bloop.load_state_dict(state)
+
+
+def test_a_state_of_another_format_is_refused() -> None:
+    bloop, *_ = begin()
+    with pytest.raises(ValueError, match="it lacks"):
+        bloop.load_state_dict({"ema": {}})
+    with pytest.raises(ValueError, match="version 1"):
+        bloop.load_state_dict(bloop.state_dict() | {"version": 2})
+    with pytest.raises(ValueError, match="on_change"):
+        bloop.load_state_dict(bloop.state_dict(), on_change="load")
+
+
+def test_a_state_is_taken_between_steps() -> None:
+    bloop, model, _ = begin()
+    (x,) = batches(1)
+    bloop.accumulate(*model(x))
+    with pytest.raises(RuntimeError, match="between steps"):
+        bloop.state_dict()

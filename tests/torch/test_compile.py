@@ -1,0 +1,68 @@
+import gc
+from typing import Any
+
+import pytest
+import torch
+
+import bloop_torch
+from tests.torch.agreement import normal, require_step
+from tests.torch.models import batches, gradients, require_like_reference, two_losses
+
+# raised by the compiler's own imports
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")
+
+LAM, RHO = 0.5, 0.25
+SHAPES = ((300, 50), (17,), (0,), ())
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Any:
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+def compiled(**options: Any) -> Any:
+    """Return the step as a program of one graph."""
+    return torch.compile(
+        lambda *vectors, lam, rho: bloop_torch.step(*vectors, lam=lam, rho=rho, **options),
+        fullgraph=True,
+    )
+
+
+def test_the_step_compiles_as_one_graph() -> None:
+    vectors = [normal(SHAPES, seed) for seed in (1, 2, 3)]
+    require_step(*vectors, *compiled()(*vectors, lam=LAM, rho=RHO), lam=LAM, rho=RHO)
+
+
+def test_the_step_compiles_in_place_without_an_output() -> None:
+    vectors = [normal(SHAPES, seed) for seed in (1, 2, 3)]
+    before = [[x.clone() for x in vector] for vector in vectors]
+    direction, new_ema = compiled(inplace=True)(*vectors, lam=LAM, rho=RHO)
+    require_step(*before, direction, new_ema, lam=LAM, rho=RHO)
+    assert all(d is a for d, a in zip(direction, vectors[1], strict=True))
+    assert all(new is e for new, e in zip(new_ema, vectors[2], strict=True))
+
+
+def test_the_class_compiles_once() -> None:
+    model = two_losses()
+    bloop = bloop_torch.Bloop(
+        model.named_parameters(), lam=lambda count: 1 / (1 + count), rho=RHO, compiled=True
+    )
+    for step, x in enumerate(batches(4)):
+        losses = model(x)
+        expected = gradients(losses, list(model.parameters()))
+        with torch.compiler.set_stance("fail_on_recompile" if step else "default"):
+            require_like_reference(bloop, expected, lambda losses=losses: bloop.backward(*losses))
+
+
+def test_a_compiled_optimiser_may_step() -> None:
+    model = two_losses()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    bloop = bloop_torch.Bloop(model.named_parameters(), lam=LAM, rho=RHO)
+    gc.collect()  # objects of other tests would take their hooks away while the compiler looks on
+    (x,) = batches(1)
+    bloop.backward(*model(x))
+    before = [p.detach() - p.grad for p in model.parameters()]
+    torch.compile(optimizer.step, backend="eager")()
+    assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))

@@ -1,0 +1,102 @@
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from bloop_proofs.laws.measure import require_close
+from bloop_proofs.subject import flat
+from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_roundoff
+from bloop_torch import Bloop
+from tests.torch.agreement import arrays, fetch
+from tests.torch.models import batches, gradients, two_losses
+from tests.torch.processes import LAM, RHO, STEPS
+
+KINDS = {
+    2: {
+        "ddp, separate, view=False",
+        "ddp, separate, view=True",
+        "ddp, shared",
+        "fsdp, shared",
+        "fsdp, separate",
+        "tensor parallel",
+    },
+    4: {
+        "ddp, separate, view=False",
+        "ddp, separate, view=True",
+        "ddp, shared",
+        "fsdp, shared",
+        "fsdp, separate",
+        "fsdp and tensor parallel",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def alone() -> Any:
+    """Train in one process on whole batches; return the result, and the bounds on its distance.
+
+    Rounding differs from step to step and is carried on by the weights; the loss is smooth, and the
+    learning rate small, so the bounds of the steps add up.
+    """
+    model = two_losses()
+    bloop = Bloop(model.named_parameters(), lam=LAM, rho=RHO)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    like = list(model.parameters())
+    bounds = [0.0, 0.0]
+    for x in batches(STEPS):
+        losses = model(x)
+        main, aux = (arrays(g, like) for g in gradients(losses, like))
+        u, (g, a) = unit_roundoff(main), (norm(flat(v)) for v in (main, aux))
+        bounds[0] += 2 * direction_bound(u, flat(main).size, g, a, LAM)
+        bounds[1] += 2 * average_bound(u, u, g, g, RHO)
+        bloop.backward(*losses)
+        optimizer.step()
+    direction = flat([fetch(p.grad) for p in like])
+    return direction, flat([fetch(e) for e in bloop.ema.values()]), *bounds
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def together(request: Any, tmp_path_factory: Any) -> Any:
+    """Train in several processes; return what each says came out."""
+    size, folder = request.param, tmp_path_factory.mktemp("processes")
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "tests.torch.processes"]
+    processes = [
+        subprocess.Popen(
+            [*command, str(rank), str(size), str(folder)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(size)
+    ]
+    logs = [process.communicate(timeout=200)[0] for process in processes]
+    assert not any(process.returncode for process in processes), "\n".join(logs)
+    return size, [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(size)]
+
+
+def test_parallel_training_gives_what_one_process_does(alone: Any, together: Any) -> None:
+    direction, ema, direction_tolerance, average_tolerance = alone
+    size, results = together
+    assert set(results[0]) == KINDS[size]
+    for name, result in results[0].items():
+        found = flat([fetch(x) for x in result["direction"]])
+        require_close(f"direction, {name}", found, direction, direction_tolerance)
+        found = flat([fetch(x) for x in result["ema"]])
+        require_close(f"average, {name}", found, ema, average_tolerance)
+
+
+def test_all_processes_have_the_same_bits(together: Any) -> None:
+    _, results = together
+    for other in results[1:]:
+        for name, result in results[0].items():
+            for kind, leaves in result.items():
+                same = zip(leaves, other[name][kind], strict=True)
+                assert all(torch.equal(x, y) for x, y in same), name
