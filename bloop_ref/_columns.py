@@ -72,7 +72,7 @@ def combination(
         weights = {j: weight / scale for j, weight in weights.items()}
     return tuple(
         _combined_leaf(columns, weights, scale, position, dtype)
-        for position, dtype in enumerate(dtypes or leaf_dtypes(columns))
+        for position, dtype in enumerate(leaf_dtypes(columns) if dtypes is None else dtypes)
     )
 
 

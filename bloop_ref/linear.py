@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations_with_replacement
 from typing import Any
 
-from bloop_ref._columns import combination, inner, quiet
+from bloop_ref._columns import combination, inner, leaf_dtypes, quiet
 from bloop_ref._typing import Rows, Scalar, Vector
 from bloop_ref._vectors import Columns, align
 
@@ -90,9 +90,9 @@ def combine(
                 f"coefficients[{i}] must have one entry per vector: "
                 f"required {len(columns.leaves)}, found {len(row)}"
             )
-    wanted: Sequence[Any] = [None] * len(coefficients) if dtypes is None else dtypes
+    wanted = [leaf_dtypes(columns)] * len(coefficients) if dtypes is None else dtypes
     leaves = columns.treespec.num_leaves
-    if len(wanted) != len(coefficients) or any(len(of or range(leaves)) != leaves for of in wanted):
+    if len(wanted) != len(coefficients) or any(len(of_row) != leaves for of_row in wanted):
         raise ValueError(
             "dtypes must have one dtype per leaf for each row of coefficients: "
             f"required {len(coefficients)} times {leaves}, found {dtypes!r}"
