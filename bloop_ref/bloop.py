@@ -7,6 +7,7 @@ from bloop_ref._columns import quiet
 from bloop_ref._scalars import as_scalar, at_step, check_choice, check_schedule
 from bloop_ref._typing import Array, Leaves, Scalar, Schedule, Vector
 from bloop_ref._vectors import Columns, align
+from bloop_ref.coefficients import rescaling
 from bloop_ref.direction import Diagnostics, direction, measure
 from bloop_ref.ema import Tracking
 
@@ -117,7 +118,7 @@ class Bloop:
         columns = _aligned(g_main, g_aux, state)
         lam = as_scalar("lam", at_step(self.lam, state.count), columns)
         ema, next_ema, kept_out = self._advance(columns, state)
-        factor = 1 / (1 + lam) if self.rescale else 1
+        factor = rescaling(lam=lam) if self.rescale else 1
         d = direction(columns.of(*columns.leaves[:2], ema), lam, factor=factor)
         return columns.unflatten(d), BloopState(
             columns.unflatten(next_ema),

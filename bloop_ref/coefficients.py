@@ -56,3 +56,23 @@ def step_matrix(
     """
     on_main, on_ema = ema_row(rho=rho)
     return bloop_row(ae, ee, lam=lam), (on_main, 0, on_ema)
+
+
+def rescaling(*, lam: Scalar) -> Scalar:
+    """Return 1 / (1 + lam), what the whole direction is multiplied by where lam is large.
+
+    Example:
+        >>> rescaling(lam=3.0)
+        0.25
+    """
+    return 1 / (1 + lam)
+
+
+def cosine(xy: Scalar, norm_x: Scalar, norm_y: Scalar) -> Scalar:
+    """Return <x, y> / (||x|| ||y||), and 0 where a vector is 0.
+
+    Example:
+        >>> cosine(-15.0, 5.0, 5.0)
+        -0.6
+    """
+    return ratio(xy, norm_x * norm_y)

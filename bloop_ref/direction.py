@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from bloop_ref._columns import combination, inner, quiet, square_root
-from bloop_ref._scalars import as_scalar, ratio
+from bloop_ref._scalars import as_scalar
 from bloop_ref._typing import Leaves, Scalar, Vector
 from bloop_ref._vectors import Columns, align
-from bloop_ref.coefficients import bloop_row
+from bloop_ref.coefficients import bloop_row, cosine, projection_row
 
 
 @quiet
@@ -103,12 +103,13 @@ def measure(columns: Columns) -> Diagnostics:
     root = square_root(columns)
     main, aux, ema = root(mm), root(aa), root(ee)
     unit_main, unit_aux, unit_ema = columns.units
+    _, on_ema = projection_row(ae, ee)
     return Diagnostics(
         norm_main=main * unit_main,
         norm_aux=aux * unit_aux,
         norm_ema=ema * unit_ema,
-        cos_main_aux=ratio(ma, main * aux),
-        cos_main_ema=ratio(me, main * ema),
-        cos_aux_ema=ratio(ae, aux * ema),
-        coefficient=ratio(ae, ee) * unit_aux / unit_ema,
+        cos_main_aux=cosine(ma, main, aux),
+        cos_main_ema=cosine(me, main, ema),
+        cos_aux_ema=cosine(ae, aux, ema),
+        coefficient=-on_ema * unit_aux / unit_ema,
     )

@@ -9,6 +9,7 @@ from bloop_ref._columns import combination, leaf_dtypes, quiet
 from bloop_ref._scalars import as_scalar, at_step, check_choice, check_range, check_schedule
 from bloop_ref._typing import Array, Leaves, Scalar, Schedule, Vector
 from bloop_ref._vectors import Columns, align
+from bloop_ref.coefficients import rescaling
 from bloop_ref.ema import Tracking
 from bloop_ref.projection import Basis
 
@@ -230,7 +231,7 @@ class HierarchicalBloop:
             for k, (rho, skipped) in enumerate(zip(self.rhos, state.skipped, strict=True))
         ]
         references, emas, kept_out = zip(*tracked, strict=True)
-        factor = 1 / (1 + sum(lams)) if self.rescale else 1
+        factor = rescaling(lam=sum(lams)) if self.rescale else 1
         direction = _direction(
             columns.of(*columns.leaves[: levels + 1], *references),
             lams,

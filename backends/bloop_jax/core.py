@@ -21,7 +21,7 @@ from bloop_jax.linear import (
     working_dtype,
 )
 from bloop_ref._typing import Array, Scalar
-from bloop_ref.coefficients import bloop_row, ema_row, step_matrix
+from bloop_ref.coefficients import bloop_row, ema_row, rescaling, step_matrix
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _advance(
         before = _choose(fresh, start, ema)
     skips = options.nonfinite != "propagate"
     finite = all_finite(g_main, axis) if skips else jnp.asarray(True)
-    factor = 1 / (1 + lam) if options.rescale else 1
+    factor = rescaling(lam=lam) if options.rescale else 1
     if options.project_on == "previous":
         direction, after = _step(g_main, g_aux, before, lam, rho, types, factor, axis)
         return direction, _choose(finite, after, ema) if skips else after, finite

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from bloop_proofs import LAWS, Result, check_implementation, load
@@ -71,7 +72,7 @@ def growth(repeats: int) -> tuple[Table, float]:
 
 def finding() -> tuple[Table, float]:
     """Return a table of how fast mistakes are found, and the median time."""
-    found = map(seconds_to_find, CATALOGUE)
+    found = map(seconds_to_find, track(CATALOGUE, "mistakes", console=Console(stderr=True)))
     seconds = sorted(time for time in found if time is not None)
     median = statistics.median(seconds)
     ninth = statistics.quantiles(seconds, n=10)[-1]

@@ -12,31 +12,15 @@ from bloop_proofs.mistakes import diagnose
 from bloop_proofs.mistakes.pieces import right
 from bloop_proofs.quiet import silence
 from bloop_proofs.runner import try_law
-from bloop_proofs.subject import Step, Subject
-from tests.proofs.right.flattened import FLATTENED
-from tests.proofs.right.leafwise import LEAFWISE
-from tests.proofs.right.libraries import JAX, REFERENCE, TORCH
+from bloop_proofs.subject import Subject
+from tests.proofs.right.catalogue import RIGHT, subject
+from tests.proofs.right.libraries import JAX
 
 SEEDS = range(50)
 SPREAD = {"numpy": 4, "torch": 10, "jax": 50}
 """One seed in so many tries a given law; the others try the other laws."""
 QUICK = [law for law in LAWS if law.cost <= 10]
 COSTLY = [law.name for law in LAWS if law.cost > 10]
-
-ON_NUMPY: dict[str, Step] = {**LEAFWISE, **FLATTENED, **REFERENCE}
-RIGHT = {
-    **dict.fromkeys(ON_NUMPY, "numpy"),
-    **dict.fromkeys(TORCH, "torch"),
-    **dict.fromkeys(JAX, "jax"),
-}
-"""The names of the implementations, and their frameworks."""
-
-
-def subject(name: str) -> Subject:
-    framework = FRAMEWORKS[RIGHT[name]]
-    pytest.importorskip(framework.module, reason=f"{framework.name} is not installed")
-    step = ON_NUMPY[name] if name in ON_NUMPY else {**TORCH, **JAX}[name]()
-    return Subject(step, framework)
 
 
 @cache
