@@ -78,13 +78,17 @@ def complex_leaves_use_the_real_inner_product(subject: Subject, case: Case) -> N
     check_values(output, case)
 
 
+LONG = ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 40)
+"""The shapes of a model: few large leaves, many small ones."""
+
+
 def _long(case: Case) -> Case:
     """Replace the gradients by long ones of the same dtype."""
     generator = np.random.default_rng(case.seed)
     dtype = case.g_main[0].dtype
     return case.but(
         **{
-            name: [generator.standard_normal(shape).astype(dtype) for shape in ((1500,), (37, 41))]
+            name: [np.asarray(generator.standard_normal(shape), dtype) for shape in LONG]
             for name in VECTORS
         }
     )
@@ -97,7 +101,7 @@ def _long(case: Case) -> Case:
     cost=10,
 )
 def long_gradients_count_to_the_last_entry(subject: Subject, case: Case) -> None:
-    """With thousands of entries over several leaves, d and the new EMA are the reference's."""
+    """With thousands of entries over many leaves, d and the new EMA are the reference's."""
     case = _long(case)
     wide = {name: [leaf.astype(np.float64) for leaf in case[name]] for name in VECTORS}
     output = subject.of(case)
