@@ -169,16 +169,20 @@ def heap(kind: str) -> Iterator[None]:
 
     A fresh block costs a page fault for every page that is written first.
     """
-    trim, mappings = (-1, -4)
     libc = ctypes.CDLL(None)
-    if kind == "warm":
-        libc.mallopt(mappings, 0)
-        libc.mallopt(trim, 2**31 - 1)
+    trim_threshold, map_threshold, most_maps = -1, -3, -4
+
+    def let_blocks_come(*, from_system: bool) -> None:
+        # left alone, the threshold grows with the blocks that are freed
+        libc.mallopt(map_threshold, 1 << 17)
+        libc.mallopt(most_maps, 1 << 16 if from_system else 0)
+        libc.mallopt(trim_threshold, 1 << 17 if from_system else 2**31 - 1)
+
+    let_blocks_come(from_system=kind == "fresh")
     try:
         yield
     finally:
-        libc.mallopt(mappings, 65536)
-        libc.mallopt(trim, 128 * 1024)
+        let_blocks_come(from_system=True)
         libc.malloc_trim(0)
 
 
