@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bloop_numpy._blas import CORES, routines
 from bloop_numpy._threads import Task, share_out, tasks
 from bloop_ref._columns import quiet
 
@@ -108,29 +109,47 @@ def combine(
 
     @quiet
     def write(some: Sequence[Task]) -> None:
-        spare = {np.dtype(t): np.empty(BLOCK, t) for t in (np.float32, np.float64)}
+        spare: dict[np.dtype[Any], Block] = {}
         for position, block in some:
             parts = [vector[position][block] for vector in vectors]
             dtype = working_dtype(parts)
             for row, move, of, home in zip(rows, moves, out, homes, strict=True):
                 target = of[position][block]
                 y = target if target.dtype == dtype else np.empty(target.size, dtype)
-                np.multiply(parts[home], dtype.type(row[home]), out=y)
+                _multiply(row[home], parts[home], y)
                 for j, weight in enumerate(row):
                     if j != home and (type(weight) is not int or weight != 0):
-                        x = _as(parts[j], dtype, move[j])
-                        _add(weight, x, y, spare[dtype][: y.size])
+                        _add(weight, _as(parts[j], dtype, move[j]), y, spare)
                 if y is not target:
                     target[...] = y
 
-    share_out(write, tasks([leaf.size for leaf in vectors[0]], BLOCK), SHARE)
+    sizes = [leaf.size for leaf in vectors[0]]
+    if routines(np.dtype(np.float32)):  # which share out the work themselves
+        write(tasks(sizes, CORES))
+    else:
+        share_out(write, tasks(sizes, BLOCK), SHARE)
 
 
-def _add(weight: float, x: Block, y: Block, spare: Block) -> None:
+def _multiply(weight: float, x: Block, y: Block) -> None:
+    """Write a multiple of x to y, which may be x itself."""
+    blas = routines(y.dtype)
+    if blas and weight != 0 and np.may_share_memory(x, y):
+        blas[0](weight, y)
+    else:
+        np.multiply(x, y.dtype.type(weight), out=y)
+
+
+def _add(weight: float, x: Block, y: Block, spare: dict[np.dtype[Any], Block]) -> None:
     """Add a multiple of x to y in place."""
-    if weight != 1:
-        x = np.multiply(x, y.dtype.type(weight), out=spare)
-    np.add(y, x, out=y)
+    if weight != 0 and (blas := routines(y.dtype)):
+        blas[1](x, y, a=weight)
+    elif weight == 1:
+        np.add(y, x, out=y)
+    else:
+        scratch = spare.setdefault(y.dtype, np.empty(0, y.dtype))
+        if scratch.size < y.size:
+            scratch = spare[y.dtype] = np.empty(y.size, y.dtype)
+        np.add(y, np.multiply(x, y.dtype.type(weight), out=scratch[: y.size]), out=y)
 
 
 def exponent_of(vector: Flat) -> int:
