@@ -8,17 +8,24 @@ import pytest
 
 import bloop_ref
 from bloop_ref import coefficients, surgery
+from bloop_ref.surgery import rows
 
 PUBLIC: dict[str, Any] = {
     **{name: getattr(bloop_ref, name) for name in bloop_ref.__all__ if name != "surgery"},
     **{f"surgery.{name}": getattr(surgery, name) for name in surgery.__all__},
+    **{f"surgery.rows.{name}": getattr(rows, name) for name in rows.__all__},
     **{
         f"coefficients.{name}": function
         for name, function in inspect.getmembers(coefficients, inspect.isfunction)
         if function.__module__ == coefficients.__name__
     },
 }
-STATES = {"BloopState", "HierarchicalBloopState", "Diagnostics"}
+STATES = {
+    *("BloopState", "HierarchicalBloopState", "Diagnostics"),
+    *(f"surgery.{name}" for name in surgery.__all__ if name.endswith("State")),
+    *("surgery.Method", "surgery.GramMethod"),
+}
+"""What comes out of others, or is there to be derived from."""
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -122,6 +122,13 @@ def test_mixed() -> None:
     assert same(surgery.mixed(m, a, lam=LAM), plus(m, a, LAM))
 
 
+def test_meta_balance() -> None:
+    m, a = symbols("m", 2), symbols("a", 2)
+    d = surgery.meta_balance(m, a, relaxation=LAM)
+    part = plus(plus(d, m, -1), a, LAM - 1)
+    assert vanishes(dot(part, part) - LAM**2 * dot(m, m))
+
+
 def test_schedules_of_symbols() -> None:
     g, a = symbols("g", 2), symbols("a", 2)
     bloop = Bloop(lambda count: LAM / (1 + int(count)), RHO, rescale=True)
