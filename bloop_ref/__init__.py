@@ -5,7 +5,7 @@ Surgery with an EMA", ICML 2024, arXiv 2402.02998. Equation and section numbers 
 those of version 2 of that paper.
 """
 
-from bloop_ref import surgery
+from bloop_ref import ire, surgery
 from bloop_ref.bloop import Bloop, BloopState
 from bloop_ref.direction import Diagnostics, bloop_direction, diagnostics
 from bloop_ref.ema import update_ema
@@ -30,6 +30,7 @@ __all__ = [
     "diagnostics",
     "hierarchical_direction",
     "inner_products",
+    "ire",
     "project_orthogonal",
     "surgery",
     "update_ema",
