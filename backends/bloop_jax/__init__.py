@@ -1,10 +1,14 @@
 """Bloop in JAX: a pure step, and a gradient transformation that chains with any of optax's.
 
 The formulas are those of ``bloop_ref``; this package holds two fast primitives and JAX's clothes.
+``surgery`` does the same for any method of ``bloop_ref.surgery``, and ``ire`` wraps any optax
+optimiser in IRE.
 """
 
 from bloop_jax.accumulation import AccumulatedState, accumulate
+from bloop_jax.enhancement import IREOptimiserState, ire
 from bloop_jax.linear import combine, inner_products
+from bloop_jax.methods import SurgeryState, surgery
 from bloop_jax.steps import step
 from bloop_jax.transformation import bloop
 from bloop_ref import BloopState
@@ -12,9 +16,13 @@ from bloop_ref import BloopState
 __all__ = [
     "AccumulatedState",
     "BloopState",
+    "IREOptimiserState",
+    "SurgeryState",
     "accumulate",
     "bloop",
     "combine",
     "inner_products",
+    "ire",
     "step",
+    "surgery",
 ]

@@ -6,20 +6,9 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from bloop_jax.linear import (
-    AxisName,
-    Leaves,
-    all_finite,
-    combine,
-    largest,
-    leaf_products,
-    safe_range,
-    total,
-    unit_of,
-    working_dtype,
-)
+from bloop_jax.gram import gram_matrix
+from bloop_jax.linear import AxisName, Leaves, all_finite, combine, first_dtypes
 from bloop_ref._typing import Array, Scalar
 from bloop_ref.coefficients import bloop_row, ema_row, rescaling, step_matrix
 
@@ -86,7 +75,7 @@ def _step(
     products, units = _products(g_aux, ema, axis_name)
     on_direction, on_average = step_matrix(*products, lam=lam, rho=rho)
     rows = (tuple(factor * weight for weight in on_direction), on_average)
-    dtypes = (_direction_dtypes(vectors), types)
+    dtypes = (first_dtypes(vectors), types)
     return combine(rows, vectors, units=(None, None, units), dtypes=dtypes)
 
 
@@ -97,7 +86,7 @@ def _direction(
     vectors = (g_main, g_aux, ema)
     products, units = _products(g_aux, ema, axis_name)
     row = tuple(factor * weight for weight in bloop_row(*products, lam=lam))
-    dtypes = (_direction_dtypes(vectors),)
+    dtypes = (first_dtypes(vectors),)
     return combine((row,), vectors, units=(None, None, units), dtypes=dtypes)[0]
 
 
@@ -106,58 +95,10 @@ def _products(
 ) -> tuple[tuple[Scalar, Scalar], tuple[Scalar, Scalar]]:
     """Return <g_aux, e> and ||e||^2 over the units of e and g_aux, and these units.
 
-    pi(g_aux; e) has the unit of g_aux, whatever that of e. The units are 1 unless something
-    overflows or underflows; only then are the vectors read again.
+    pi(g_aux; e) has the unit of g_aux, whatever that of e.
     """
-    dtype = working_dtype((g_aux, ema))
-    aux_ema, ema_ema = (leaf_products(x, ema, dtype) for x in (g_aux, ema))
-    ae, ee = total(aux_ema, axis_name), total(ema_ema, axis_name)
-
-    def rescaled() -> tuple[Scalar, ...]:
-        of_aux = _units(leaf_products(g_aux, g_aux, dtype), dtype, axis_name)
-        of_ema = _units(ema_ema, dtype, axis_name)
-        sums = (
-            _product_over((x, ema), (of_x, of_ema), dtype, axis_name)
-            for x, of_x in ((g_aux, of_aux), (ema, of_ema))
-        )
-        return *sums, of_aux[1], of_ema[1]
-
-    lowest, highest = safe_range(dtype)
-    safe = [(jnp.abs(x) >= lowest) & (jnp.abs(x) <= highest) for x in (ae, ee)]
-    one = jnp.ones((), dtype)
-    ae, ee, unit_aux, unit_ema = lax.cond(safe[0] & safe[1], lambda: (ae, ee, one, one), rescaled)
-    return (ae, ee), (unit_ema, unit_aux)
-
-
-Units: TypeAlias = tuple[Leaves, Scalar]
-"""A unit for each leaf of a vector, and the largest of them."""
-
-
-def _units(squares: Leaves, dtype: Any, axis_name: AxisName) -> Units:
-    units = tuple(None if square is None else unit_of(square, dtype) for square in squares)
-    return units, largest(units, axis_name).astype(dtype)
-
-
-def _product_over(
-    vectors: tuple[Leaves, Leaves], units: tuple[Units, Units], dtype: Any, axis_name: AxisName
-) -> Scalar:
-    """Return an inner product of vectors over the largest units of their leaves."""
-    (x, y), ((over_x, most_x), (over_y, most_y)) = vectors, units
-    products = leaf_products(x, y, dtype, (over_x, over_y))
-    # each leaf by a unit of its own: one that all share would be spread out at the size of leaves
-    rescaled = [
-        None if product is None else product * (u / most_x) * (v / most_y)
-        for product, u, v in zip(products, over_x, over_y, strict=True)
-    ]
-    return total(rescaled, axis_name)
-
-
-def _direction_dtypes(vectors: Sequence[Leaves]) -> list[Any]:
-    """Return every leaf's dtype: that of the first vector that has the leaf."""
-    return [
-        next((leaf.dtype for leaf in leaves if leaf is not None), None)
-        for leaves in zip(*vectors, strict=True)
-    ]
+    gram, (unit_aux, unit_ema) = gram_matrix((g_aux, ema), ((0, 1), (1, 1)), axis_name)
+    return (gram[0][1], gram[1][1]), (unit_ema, unit_aux)
 
 
 def average_dtypes(g_main: Leaves, ema: Leaves) -> list[Any]:

@@ -194,27 +194,6 @@ def _parts(leaf: Array, dtype: Any, unit: Scalar | None = None) -> tuple[Array, 
     return tuple(wide if unit is None else (part * (1 / unit.astype(dtype)) for part in wide))
 
 
-def unit_of(square: Scalar, dtype: Any) -> Scalar:
-    """Return a power of two over which a vector of a given ||v||^2 can be squared and summed.
-
-    It is 1 where that went well, and two thirds of the range of exponents up or down where the sum
-    overflowed or underflowed: then no square of a normal number does so again, nor n of them.
-    """
-    lowest, highest = safe_range(dtype)
-    far = int(_finfo(dtype).maxexp) * 2 // 3
-    up = jnp.where(square <= highest, 1.0, 2.0**far)
-    return jnp.where(square < lowest, 2.0**-far, up).astype(dtype)
-
-
-def safe_range(dtype: Any) -> tuple[float, float]:
-    """Return between which magnitudes a sum of products has lost nothing that counts.
-
-    Half of the range of exponents is left for the entries of a sum that are smaller than it.
-    """
-    least = float(_finfo(dtype).smallest_normal)
-    return least**0.5, least**-0.75
-
-
 def all_finite(vector: Leaves, axis_name: AxisName = None) -> Scalar:
     """Return whether every entry of a vector is finite, on all of the given mesh axes."""
     # 0 x is 0, or NaN where x is not finite; a sum is the reduction that XLA is fastest at
@@ -224,3 +203,11 @@ def all_finite(vector: Leaves, axis_name: AxisName = None) -> Scalar:
         for leaf in vector
     ]
     return jnp.isfinite(total(sums, axis_name))
+
+
+def first_dtypes(vectors: Sequence[Leaves]) -> list[Any]:
+    """Return every leaf's dtype: that of the first vector that has the leaf."""
+    return [
+        next((leaf.dtype for leaf in leaves if leaf is not None), None)
+        for leaves in zip(*vectors, strict=True)
+    ]
