@@ -1,6 +1,5 @@
 """The reference's coefficient matrix on scalars that are floats, or tensors that nobody reads."""
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
@@ -19,22 +18,30 @@ def matrix_of(ae: Any, ee: Any, *, lam: Any, rho: Any) -> Matrix:
     """Return rows (direction, new EMA), columns (g_main, g_aux, e); see ``step_matrix``."""
     if not torch.compiler.is_compiling():
         return step_matrix(ae, ee, lam=lam, rho=rho)
-    entries = iter(_computed(ae, ee, _scalar(lam, ae), _scalar(rho, ae)))
+    scalars = ae, ee, scalar(lam, ae), scalar(rho, ae)
+    entries = iter(torch.ops.bloop_torch.entries(*scalars))
     return tuple(tuple(x if type(x) is int else next(entries) for x in row) for row in FORM)
 
 
-def _entries(ae: Tensor, ee: Tensor, lam: Tensor, rho: Tensor) -> tuple[Tensor, ...]:
+def _entries(ae: Tensor, ee: Tensor, lam: Tensor, rho: Tensor) -> list[Tensor]:
     matrix = step_matrix(ae, ee, lam=lam, rho=rho)
-    return tuple(x for row in matrix for x in row if type(x) is not int)
+    return [x for row in matrix for x in row if type(x) is not int]
 
 
-# not traced into: the array library is looked up in caches that the compiler warns of
-_untraced: Any = torch.compiler.allow_in_graph
-_computed: Callable[..., tuple[Tensor, ...]] = _untraced(_entries)
+# An operator, so that its Python is not traced into: the array library is looked up in caches that
+# the compiler warns of. What it consists of is traced, and fused with the rest.
+_make_library: Any = torch.library.Library
+_library = _make_library("bloop_torch", "FRAGMENT")
+_library.define("entries(Tensor ae, Tensor ee, Tensor lam, Tensor rho) -> Tensor[]")
+_library.impl("entries", _entries, "CompositeImplicitAutograd")
 
 
-def _scalar(value: Any, like: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+def scalar(value: Any, like: Tensor) -> Tensor:
+    """Return a number as a tensor of some dtype, on some device; while a program is compiled, too.
+
+    A product, since the constructors of tensors would have it compiled anew for another number.
+    """
+    return torch.ones_like(like) * (value.to(like) if isinstance(value, Tensor) else value)
 
 
 def averaging(rho: Any) -> Matrix:

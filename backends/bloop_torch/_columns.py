@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bloop_torch import _blocked, _traced
+from bloop_torch import _blocked, _kernels, _traced
 from bloop_torch._leaves import Row, flattened
+from bloop_torch._packed import Store, packed
 from bloop_torch._shards import Axes, axes_of, local, summed
 
 Pairs = Sequence[tuple[int, int]]
@@ -35,26 +36,33 @@ class Columns:
     outs: list[Row]
     axes: list[Axes]
     engine: ModuleType
+    stores: Sequence[Store] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[Row], outs: Sequence[Row]) -> "Columns":
-        """Flatten the local parts of some rows of tensors, which are placed alike."""
+    def of(cls, rows: Sequence[Row], outs: Sequence[Row], *, compiled: bool = False) -> "Columns":
+        """Flatten the local parts of some rows of tensors, which are placed alike.
+
+        Where values can be read, ``compiled`` chooses compiled kernels for large leaves.
+        """
         axes = [axes_of(next((x for x in row if x is not None), None)) for row in rows]
         flat = [
             flattened(tuple(map(local, (*row, *out)))) for row, out in zip(rows, outs, strict=True)
         ]
         width = len(rows[0]) if rows else 0
-        return cls(
-            [row[:width] for row in flat],
-            [row[width:] for row in flat],
-            axes,
-            _blocked if _can_be_read(flat) else _traced,
-        )
+        flat_rows, flat_outs = [row[:width] for row in flat], [row[width:] for row in flat]
+        if not _can_be_read(flat):
+            return cls(flat_rows, flat_outs, axes, _traced)
+        engine = _kernels if compiled else _blocked
+        if any(axes):
+            return cls(flat_rows, flat_outs, axes, engine)
+        together = packed(flat_rows, flat_outs)
+        whole: list[Axes] = [()] * len(together.rows)
+        return cls(together.rows, together.outs, whole, engine, together.stores)
 
     @property
     def readable(self) -> bool:
         """Whether the values of scalars may be read without waiting for a device."""
-        return self.engine is _blocked
+        return self.engine is not _traced
 
     def combine(
         self,
@@ -75,6 +83,8 @@ class Columns:
         self.engine.combine(
             matrix, self.rows, self.outs, exponents=exponents, units=units, only_if=only_if
         )
+        for store in self.stores:
+            store()
 
     def column(self, j: int, axes: Axes | None = None) -> list[Tensor | None]:
         """Return the leaves of a vector; those with given axes only, if such are given."""

@@ -1,8 +1,9 @@
 """One step of Algorithm 1 on columns, with the options of ``Bloop``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from bloop_ref import Diagnostics
@@ -10,9 +11,7 @@ from bloop_torch._coefficients import averaging, matrix_of
 from bloop_torch._columns import Columns
 from bloop_torch._diagnostics import PAIRS, diagnostics_of
 from bloop_torch._leaves import Row
-from bloop_torch.step import AUX, EMA, MAIN, units_of
-
-NEEDED = [(AUX, EMA), (EMA, EMA)]
+from bloop_torch._plain import AUX, EMA, MAIN, NEEDED, units_of
 
 
 class Plan(NamedTuple):
@@ -20,7 +19,7 @@ class Plan(NamedTuple):
 
     ``unit`` is what the gradients are measured in: the scale of the losses. ``check`` names the
     columns that must be finite for the average to move; ``factor`` multiplies the direction.
-    ``fresh`` makes the main gradient the average first.
+    ``fresh`` makes the main gradient the average first; ``compiled`` asks for kernels on the CPU.
     """
 
     lam: Any
@@ -31,6 +30,7 @@ class Plan(NamedTuple):
     update_first: bool = False
     fresh: bool = False
     diagnose: bool = False
+    compiled: bool = False
 
 
 class Outcome(NamedTuple):
@@ -55,7 +55,7 @@ def descend(rows: Sequence[Row], outs: Sequence[Row], plan: Plan) -> Outcome:
     Scaling both gradients scales the direction alike, and the projection does not see the scale of
     the average; so only what enters the average is brought to the unit of the losses.
     """
-    columns = Columns.of(rows, outs)
+    columns = Columns.of(rows, outs, compiled=plan.compiled)
     moved: Any = None
     if plan.fresh or plan.update_first:
         _, _, moved = columns.inner_products([], check=plan.check)
@@ -79,6 +79,12 @@ def descend(rows: Sequence[Row], outs: Sequence[Row], plan: Plan) -> Outcome:
         only_if=(True, False if plan.update_first else moved),
     )
     return Outcome(moved, diagnostics_of(gram, exponents, plan.unit) if plan.diagnose else None)
+
+
+def compiled_descent() -> Callable[[Sequence[Row], Sequence[Row], Plan], Outcome]:
+    """Return ``descend`` as one program, for devices whose values are not read."""
+    # the shapes of parameters never change
+    return torch.compile(descend, fullgraph=True, dynamic=False)
 
 
 def _average(columns: Columns, rho: Any, unit: Any, moved: Any) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from bloop_ref import Diagnostics
-from bloop_ref._scalars import ratio
-from bloop_ref.coefficients import projection_row
+from bloop_ref.coefficients import cosine, projection_row
 
 PAIRS = [(0, 0), (1, 0), (1, 1), (0, 2), (1, 2), (2, 2)]
 """The six inner products of (g_main, g_aux, ema)."""
@@ -28,9 +27,9 @@ def diagnostics_of(
         norm_main=main * two_main / unit,
         norm_aux=aux * two_aux / unit,
         norm_ema=ema * two_ema,
-        cos_main_aux=ratio(gram[1, 0], main * aux),
-        cos_main_ema=ratio(gram[0, 2], main * ema),
-        cos_aux_ema=ratio(gram[1, 2], aux * ema),
+        cos_main_aux=cosine(gram[1, 0], main, aux),
+        cos_main_ema=cosine(gram[0, 2], main, ema),
+        cos_aux_ema=cosine(gram[1, 2], aux, ema),
         coefficient=-taken_out * (two_aux / two_ema) / unit,
     )
 

@@ -1,25 +1,25 @@
-"""Gradients that are gathered in two phases: the main one, then the auxiliary one."""
+"""Gradients that are gathered in phases, one for each loss."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from bloop_torch._shards import is_sharded
 
-Phase: TypeAlias = Literal["main", "aux"]
 Gathered: TypeAlias = dict[str, Tensor | None]
 
 
 class Gradients:
-    """The gradients of two losses, each gathered from ``.grad`` over some backward passes."""
+    """The gradients of some losses, each gathered from ``.grad`` over some backward passes."""
 
-    def __init__(self, parameters: Mapping[str, Tensor]) -> None:
-        """Gather for some parameters; nothing is gathered yet."""
+    def __init__(self, parameters: Mapping[str, Tensor], phases: Sequence[str]) -> None:
+        """Gather for some parameters in phases, named by the calls that users enter them with."""
         self._parameters = parameters
-        self._gathered: dict[Phase, Gathered] = {}
+        self._phases = phases
+        self._gathered: dict[str, Gathered] = {}
 
     @property
     def pending(self) -> bool:
@@ -27,13 +27,14 @@ class Gradients:
         return bool(self._gathered)
 
     @contextmanager
-    def phase(self, which: Phase) -> Iterator[None]:
-        """Let backward passes within accumulate into one of the two gradients.
+    def phase(self, which: str) -> Iterator[None]:
+        """Let backward passes within accumulate into one of the gradients.
 
         Outside of the phases ``.grad`` is ``None``, until the direction is there. What has been
         gathered is dropped where a backward pass raises.
         """
-        self._secure("aux" if which == "main" else "main")
+        for other in self._gathered.keys() - {which}:
+            self._secure(other)
         before = self._gathered.setdefault(which, {})
         for name, parameter in self._parameters.items():
             parameter.grad = before.get(name)
@@ -48,25 +49,25 @@ class Gradients:
             for parameter in self._parameters.values():
                 parameter.grad = None
 
-    def take(self) -> tuple[Gathered, Gathered]:
-        """Return the main and the auxiliary gradient by name, and forget them."""
-        for which in ("main", "aux"):
+    def take(self) -> tuple[Gathered, ...]:
+        """Return the gradients by name, one for each phase in order, and forget them."""
+        for which in self._phases:
             if which not in self._gathered:
                 raise RuntimeError(
-                    f"combine needs both gradients; no {which}_gradient() has been entered since "
+                    f"combine needs the gradient of every loss; {which} has not been entered since "
                     "the last one"
                 )
-        main, aux = self._gathered["main"], self._gathered["aux"]
+        gathered = tuple(self._gathered[which] for which in self._phases)
         self.drop()
-        return main, aux
+        return gathered
 
     def drop(self) -> None:
         """Forget what has been gathered."""
         self._gathered = {}
 
-    def _secure(self, which: Phase) -> None:
+    def _secure(self, which: str) -> None:
         """Copy what lies in memory that the next backward pass writes to, as DDP's buckets do."""
-        for name, gradient in self._gathered.get(which, {}).items():
+        for name, gradient in self._gathered[which].items():
             if gradient is not None and _is_part(gradient):
                 self._gathered[which][name] = gradient.clone()
 

@@ -1,7 +1,7 @@
 """Leaves laid side by side: checked, then flat, real and in one order of memory."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,10 +14,9 @@ Row: TypeAlias = tuple[Tensor | None, ...]
 
 
 def rows_of(**vectors: Vector) -> list[Row]:
-    """Check that the named vectors fit together, and return one row of tensors per leaf.
+    """Return one row of tensors per leaf of the named vectors, which have equally many.
 
-    Raises ``TypeError`` for what is no dense floating tensor and ``ValueError`` for other lengths,
-    shapes or devices than the first vector's. Nothing is broadcast.
+    Raises ``TypeError`` for what is no list of tensors and ``ValueError`` for other lengths.
     """
     (first, model), *others = vectors.items()
     for name, vector in vectors.items():
@@ -29,10 +28,34 @@ def rows_of(**vectors: Vector) -> list[Row]:
                 f"{name} must have as many tensors as {first}: "
                 f"required {len(model)}, found {len(vector)}"
             )
-    rows = list(zip(*vectors.values(), strict=True))
+    return list(zip(*vectors.values(), strict=True))
+
+
+def check_rows(rows: Sequence[Row], names: Sequence[str]) -> None:
+    """Check that the leaves of the named vectors fit together.
+
+    Raises ``TypeError`` for what is no dense floating tensor and ``ValueError`` for other shapes or
+    devices than the first vector's. Nothing is broadcast.
+    """
     for position, row in enumerate(rows):
-        _check_row(row, [f"{name}[{position}]" for name in vectors])
-    return rows
+        if not _fits(row):
+            _check_row(row, [f"{name}[{position}]" for name in names])
+
+
+def _fits(row: Sequence[Any]) -> bool:
+    """Whether a row is as most are: dense real tensors of one shape on one device."""
+    model = next((x for x in row if x is not None), None)
+    if not isinstance(model, Tensor):
+        return model is None
+    shape, device = model.shape, model.device
+    for x in row:
+        if x is None or x is model:
+            continue
+        if not isinstance(x, Tensor) or x.shape != shape or x.device != device:
+            return False
+        if not x.is_floating_point() or x.layout is not torch.strided:
+            return False
+    return model.is_floating_point() and model.layout is torch.strided
 
 
 def _check_row(row: Row, names: Sequence[str]) -> None:
@@ -67,14 +90,26 @@ def flattened(row: Row) -> Row:
 
     They are views wherever all leaves are dense and have one order of dimensions in memory, as
     parameters, their gradients and averages have; otherwise a leaf that lies differently is copied.
+    A tensor that comes twice has one view.
     """
-    real = [None if x is None else _real(x) for x in row]
-    present = [x for x in real if x is not None]
-    if all(x.is_contiguous() for x in present):
-        return tuple(None if x is None else x.view(-1) for x in real)
-    # the last one decides: it is the average, or a new buffer like it
-    order = _memory_order(present[-1])
-    return tuple(None if x is None else x.permute(order).reshape(-1) for x in real)
+    flat: list[Tensor | None] = []
+    order: list[int] | None = None
+    if any(x is not None and not x.is_contiguous() for x in row):
+        # the last one decides: it is the average, or a new buffer like it
+        order = _memory_order(_real([x for x in row if x is not None][-1]))
+    for x in row:
+        for known, view in zip(row, flat, strict=False):
+            if known is x:
+                flat.append(view)
+                break
+        else:
+            flat.append(None if x is None else _flat(x, order))
+    return tuple(flat)
+
+
+def _flat(leaf: Tensor, order: list[int] | None) -> Tensor:
+    real = leaf if is_plain(leaf) else _real(leaf)
+    return real.view(-1) if order is None else real.permute(order).reshape(-1)
 
 
 def same_memory_order(first: Tensor, second: Tensor) -> bool:
@@ -88,6 +123,15 @@ def writable(leaf: Tensor) -> bool:
         return False
     real = _real(leaf)
     return real.is_contiguous() or real.permute(_memory_order(real)).is_contiguous()
+
+
+def is_plain(leaf: Tensor) -> bool:
+    """Whether the memory of a tensor is its flat view: real, in order, each entry as it is."""
+    return (
+        leaf.is_contiguous()
+        and leaf.is_floating_point()
+        and (torch.compiler.is_compiling() or not leaf.is_neg())
+    )
 
 
 def _real(leaf: Tensor) -> Tensor:

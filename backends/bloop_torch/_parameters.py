@@ -60,7 +60,7 @@ def refuse_lbfgs(parameters: Mapping[str, Tensor], owner: object) -> None:
     Its line search calls the loss at many points within one step, and would either average all
     their gradients or overwrite the direction.
     """
-    own = {id(parameter) for parameter in parameters.values()}
+    own, name = {id(parameter) for parameter in parameters.values()}, type(owner).__name__
 
     def hook(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         del args, kwargs
@@ -68,7 +68,7 @@ def refuse_lbfgs(parameters: Mapping[str, Tensor], owner: object) -> None:
             return
         if any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
             raise TypeError(
-                "L-BFGS cannot step on parameters that Bloop gives the direction of: its line "
+                f"L-BFGS cannot step on parameters that {name} gives the direction of: its line "
                 "search evaluates the loss many times a step and needs that loss's own gradient. "
                 "Use an optimiser that reads .grad once per step (SGD, Adam, ...)"
             )

@@ -5,7 +5,7 @@ slots: first the columns, then the outputs, then scratch for outputs that cannot
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -108,12 +108,17 @@ class Output:
         return cls([(j, math.ldexp(value, units[j] - scale)) for j, value in terms], scale)
 
     def fits(self, dtype: torch.dtype) -> bool:
-        """Whether every weight that is finite is 0 or a normal number of a dtype."""
-        info = torch.finfo(dtype)
-        return all(
-            value == 0 or info.tiny <= abs(value) <= info.max or not math.isfinite(value)
-            for _, value in self.terms
-        )
+        """Whether the weights are as good in a dtype."""
+        return fit((value for _, value in self.terms), dtype)
+
+
+def fit(weights: Iterable[float], dtype: torch.dtype) -> bool:
+    """Whether every weight that is finite is 0 or a normal number of a dtype."""
+    info = torch.finfo(dtype)
+    return all(
+        value == 0 or info.tiny <= abs(value) <= info.max or not math.isfinite(value)
+        for value in weights
+    )
 
 
 def _program(

@@ -6,24 +6,30 @@ and no others.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, Partial, Replicate
 
 from bloop_torch._leaves import Row
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+    from typing_extensions import TypeIs
 
 Axis: TypeAlias = tuple[DeviceMesh, int]
 Axes: TypeAlias = tuple[Axis, ...]
 """The mesh dimensions that a leaf is sharded over; empty for what every process has whole."""
 
+PLAIN = (Tensor, torch.nn.Parameter)
+"""Types of tensors that are whole."""
+
 
 def axes_of(leaf: Tensor | None) -> Axes:
     """Return the mesh dimensions over which the entries of a tensor are spread."""
-    if not isinstance(leaf, DTensor):
+    if leaf is None or not is_sharded(leaf):
         return ()
     placements = enumerate(leaf.placements)
     return tuple((leaf.device_mesh, dim) for dim, place in placements if not place.is_replicate())
@@ -36,9 +42,11 @@ def agreed(row: Row, names: Sequence[str]) -> Row:
 
     Raises ``ValueError`` where sharded and plain tensors, or meshes, are mixed.
     """
-    if not any(isinstance(x, DTensor) for x in row):
+    if not any(x is not None and is_sharded(x) for x in row):
         return row
-    sharded = {n: x for n, x in zip(names, row, strict=True) if isinstance(x, DTensor)}
+    from torch.distributed.tensor import Partial, Replicate
+
+    sharded = {n: x for n, x in zip(names, row, strict=True) if x is not None and is_sharded(x)}
     model_name, model = list(sharded.items())[-1]
     for name, x in zip(names, row, strict=True):
         if x is not None and name not in sharded:
@@ -56,14 +64,19 @@ def agreed(row: Row, names: Sequence[str]) -> Row:
     return tuple(placed.get(name) for name in names)
 
 
-def is_sharded(leaf: Tensor) -> bool:
+def is_sharded(leaf: Tensor) -> "TypeIs[DTensor]":
     """Whether a tensor is spread over processes."""
+    if type(leaf) in PLAIN:
+        return False
+    # importing this takes as long as importing half of torch: only where a leaf may be one
+    from torch.distributed.tensor import DTensor
+
     return isinstance(leaf, DTensor)
 
 
 def local(leaf: Tensor | None) -> Tensor | None:
     """Return the part of a tensor that this process has."""
-    return leaf.to_local() if isinstance(leaf, DTensor) else leaf
+    return leaf.to_local() if leaf is not None and is_sharded(leaf) else leaf
 
 
 def summed(sums: Mapping[Axes, Tensor]) -> Tensor:

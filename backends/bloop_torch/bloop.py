@@ -10,15 +10,20 @@ from torch.amp import GradScaler
 from torch.distributed import ProcessGroup
 
 from bloop_ref import Diagnostics
+from bloop_ref.coefficients import rescaling
 from bloop_torch import _checkpoint
 from bloop_torch._average import averaged
-from bloop_torch._descent import Plan, descend, raise_if_bad
+from bloop_torch._descent import Plan, compiled_descent, descend, raise_if_bad
 from bloop_torch._gradients import Gradients
 from bloop_torch._leaves import Row
+from bloop_torch._loss_scale import loss_scale
 from bloop_torch._options import Options, Schedule
 from bloop_torch._parameters import Parameters, named, refuse_lbfgs
+from bloop_torch._plain import AUX, MAIN
 from bloop_torch._shards import agreed
-from bloop_torch.step import AUX, MAIN, average_dtype, direction_for
+from bloop_torch.step import average_dtype, direction_for
+
+MAIN_PHASE, AUX_PHASE = "main_gradient()", "aux_gradient()"
 
 
 class Bloop:
@@ -85,10 +90,11 @@ class Bloop:
         self.count = 0
         first = next(iter(self.parameters.values()))
         self.skipped = torch.zeros((), dtype=torch.int64, device=first.device)
-        self._gradients = Gradients(self.parameters)
+        self._gradients = Gradients(self.parameters, (MAIN_PHASE, AUX_PHASE))
         self._group = average_over
-        # the shapes of parameters never change
-        self._compiled = torch.compile(descend, fullgraph=True, dynamic=False) if compiled else None
+        on_cpu = all(p.device.type == "cpu" for p in self.parameters.values())
+        self._kernels = compiled and on_cpu
+        self._compiled = compiled_descent() if compiled and not on_cpu else None
         refuse_lbfgs(self.parameters, self)
 
     def main_gradient(self) -> AbstractContextManager[None]:
@@ -96,11 +102,11 @@ class Bloop:
 
         ``.grad`` of the parameters is cleared on the way out, and need not be before.
         """
-        return self._gradients.phase("main")
+        return self._gradients.phase(MAIN_PHASE)
 
     def aux_gradient(self) -> AbstractContextManager[None]:
         """Return a context in which backward passes accumulate the auxiliary gradient."""
-        return self._gradients.phase("aux")
+        return self._gradients.phase(AUX_PHASE)
 
     def accumulate(
         self,
@@ -232,20 +238,15 @@ class Bloop:
         return Plan(
             lam=self._scalar(lam),
             rho=self._scalar(options.rho_at(self.count)),
-            unit=1 if scaler is None else self._unit(scaler),
+            unit=loss_scale(scaler, self.skipped.device, readable=self._compiled is None),
             check=check if scaler is None else (MAIN, AUX),
-            factor=self._scalar(1 / (1 + lam)) if options.rescale else 1,
+            factor=self._scalar(rescaling(lam=lam)) if options.rescale else 1,
             update_first=options.project_on == "updated",
             fresh=options.init == "first" and self.count == int(self.skipped),
             diagnose=diagnostics,
+            compiled=self._kernels,
         )
 
     def _scalar(self, value: float) -> float | Tensor:
         """Return a number so that another value does not compile the step again."""
         return value if self._compiled is None else torch.tensor(value, dtype=torch.float64)
-
-    def _unit(self, scaler: GradScaler) -> float | Tensor:
-        """Return the scale of the losses; it is read on the CPU only, where it costs no waiting."""
-        scale = scaler.scale(torch.ones((), device=self.skipped.device))
-        readable = scale.device.type == "cpu" and self._compiled is None
-        return scale.item() if readable else scale.double()

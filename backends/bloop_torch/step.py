@@ -1,16 +1,21 @@
 """The pure step: one function from gradients and average to direction and new average."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from bloop_torch._coefficients import matrix_of
 from bloop_torch._columns import Columns
-from bloop_torch._leaves import Row, Vector, rows_of, same_memory_order, writable
+from bloop_torch._leaves import (
+    Row,
+    Vector,
+    check_rows,
+    is_plain,
+    rows_of,
+    same_memory_order,
+    writable,
+)
+from bloop_torch._opaque import call_hidden, hides
+from bloop_torch._plain import NAMES, take_step
 from bloop_torch._shards import agreed
-
-MAIN, AUX, EMA = range(3)
 
 
 @torch.no_grad()
@@ -57,25 +62,19 @@ def step(
     Source: eq. 5 and Algorithm 1 of arXiv 2402.02998v2.
     """
     lam, rho = checked("lam", lam), checked("rho", rho, most=1.0)
-    names = ("g_main", "g_aux", "ema")
-    rows = [agreed(row, names) for row in rows_of(g_main=g_main, g_aux=g_aux, ema=ema)]
+    rows = rows_of(g_main=g_main, g_aux=g_aux, ema=ema)
     if not rows:
         return [], []
+    hidden = torch.compiler.is_compiling() and hides(rows)
+    if not hidden:
+        check_rows(rows, NAMES)
+        rows = [agreed(row, NAMES) for row in rows]
     outs = [(direction_for(row, inplace), average_for(row, inplace)) for row in rows]
-    columns = Columns.of(rows, outs)
-    (ae, ee), exponents, _ = columns.inner_products([(AUX, EMA), (EMA, EMA)])
-    matrix = matrix_of(ae, ee, lam=lam, rho=rho)
-    columns.combine(matrix, exponents=exponents, units=units_of(exponents))
+    if hidden:
+        call_hidden(rows, outs, lam, rho)
+    else:
+        take_step(Columns.of(rows, outs), lam, rho)
     return [direction for direction, _ in outs], [average for _, average in outs]
-
-
-def units_of(exponents: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the units that coefficients take when inner products were of scaled columns.
-
-    Each has the unit of its own column, but what is taken out of g_aux has that of g_aux.
-    """
-    main, aux, ema = exponents
-    return (main, aux, aux), (main, aux, ema)
 
 
 def checked(name: str, value: float | Tensor, *, most: float = float("inf")) -> float | Tensor:
@@ -95,8 +94,8 @@ def checked(name: str, value: float | Tensor, *, most: float = float("inf")) -> 
 
 def direction_for(row: Row, inplace: bool) -> Tensor | None:
     """Return the memory that the direction of a leaf goes to."""
-    model = next((x for x in row if x is not None), None)
-    _, aux, ema = row
+    main, aux, ema = row
+    model = main if main is not None else aux if aux is not None else ema
     if model is None:
         return None
     if inplace and aux is not None and aux.dtype == model.dtype and usable(aux, like=ema):
@@ -119,6 +118,8 @@ def average_dtype(dtype: torch.dtype, least: torch.dtype = torch.float32) -> tor
 
 def usable(leaf: Tensor, *, like: Tensor | None) -> bool:
     """Whether a tensor can be written to as a flat view that is ordered as another one is."""
+    if is_plain(leaf) and (like is None or like.is_contiguous()):
+        return True
     return writable(leaf) and (like is None or same_memory_order(leaf, like))
 
 

@@ -19,7 +19,8 @@ from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
-from bloop_torch import Bloop
+from bloop_ref.surgery import PCGrad
+from bloop_torch import Bloop, Surgery
 from tests.torch.models import TwoLosses, batches, two_losses
 
 LAM, RHO, STEPS = 0.5, 0.25, 3
@@ -30,11 +31,14 @@ def whole(tensor: Any) -> Any:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def result(bloop: Bloop) -> Result:
+def result(owner: Bloop | Surgery) -> Result:
     """Return direction and average, gathered from all processes."""
+    direction = [whole(p.grad).clone() for p in owner.parameters.values()]
+    if isinstance(owner, Surgery):
+        return {"direction": direction}
     return {
-        "direction": [whole(p.grad).clone() for p in bloop.parameters.values()],
-        "ema": [whole(bloop.ema[n]).clone() for n in bloop.parameters if n in bloop.ema],
+        "direction": direction,
+        "ema": [whole(owner.ema[n]).clone() for n in owner.parameters if n in owner.ema],
     }
 
 
@@ -56,9 +60,9 @@ def counted(reduces: list[int]) -> Any:
 
 def train(
     model: nn.Module,
-    bloop: Bloop,
+    bloop: Any,
     part: slice,
-    step: Callable[[nn.Module, Bloop, Tensor], None],
+    step: Callable[[nn.Module, Any, Tensor], None],
     groups: int | None = None,
 ) -> Result:
     """Take steps on this process's part of every batch; each reduces a few scalars per group."""
@@ -69,13 +73,14 @@ def train(
             step(model, bloop, x[part])
         if groups is not None:
             assert len(reduces) == groups, reduces
-            # two inner products and a flag, for at most two kinds of leaves
-            assert all(scalars <= 6 for scalars in reduces), reduces
+            # two or three inner products and a flag, for at most two kinds of leaves
+            most = 8 if isinstance(bloop, Surgery) else 6
+            assert all(scalars <= most for scalars in reduces), reduces
         optimizer.step()
     return result(bloop)
 
 
-def shared(model: nn.Module, bloop: Bloop, x: Tensor) -> None:
+def shared(model: nn.Module, bloop: Bloop | Surgery, x: Tensor) -> None:
     bloop.backward(*model(x))
 
 
@@ -87,7 +92,14 @@ def separate(model: nn.Module, bloop: Bloop, x: Tensor) -> None:
     bloop.combine()
 
 
-def shared_without_sync(model: Any, bloop: Bloop, x: Tensor) -> None:
+def separate_surgery(model: nn.Module, surgery: Surgery, x: Tensor) -> None:
+    for k in range(2):
+        with surgery.gradient(k):
+            model(x)[k].backward()
+    surgery.combine()
+
+
+def shared_without_sync(model: Any, bloop: Bloop | Surgery, x: Tensor) -> None:
     with model.no_sync():
         bloop.backward(*model(x))
 
@@ -105,6 +117,10 @@ def make(model: nn.Module, **options: Any) -> Bloop:
     return Bloop(model.named_parameters(), lam=LAM, rho=RHO, **options)
 
 
+def surgery(model: nn.Module, **options: Any) -> Surgery:
+    return Surgery(model.named_parameters(), PCGrad(), **options)
+
+
 def ddp(rank: int, size: int, part: slice) -> dict[str, Result]:
     results = {}
     for view in (False, True):
@@ -116,23 +132,37 @@ def ddp(rank: int, size: int, part: slice) -> dict[str, Result]:
     model = DistributedDataParallel(two_losses())
     bloop = make(model, average_over=dist.group.WORLD)
     results["ddp, shared"] = train(model, bloop, part, shared_without_sync)
+    model = DistributedDataParallel(two_losses(), find_unused_parameters=True)
+    results["surgery, ddp"] = train(model, surgery(model), part, separate_surgery, groups=0)
+    model = DistributedDataParallel(two_losses())
+    averaging = surgery(model, average_over=dist.group.WORLD)
+    results["surgery, ddp, shared"] = train(model, averaging, part, shared_without_sync)
     return results
 
 
 def fsdp(rank: int, size: int, part: slice) -> dict[str, Result]:
-    results = {}
-    for step in (shared, separate):
+    def sharded() -> nn.Module:
         model = two_losses()
         for child in model.children():
             fully_shard(child)
-        fully_shard(model)
+        return fully_shard(model)
+
+    results = {}
+    for step in (shared, separate):
+        model = sharded()
         results[f"fsdp, {step.__name__}"] = train(model, make(model), part, step, groups=1)
+    model = sharded()
+    results["surgery, fsdp"] = train(model, surgery(model), part, shared, groups=1)
     return results
 
 
 def tensors(rank: int, size: int, part: slice) -> dict[str, Result]:
     model = tensor_parallel(two_losses(), init_device_mesh("cpu", (size,)))
-    return {"tensor parallel": train(model, make(model), slice(None), shared, groups=1)}
+    other = tensor_parallel(two_losses(), init_device_mesh("cpu", (size,)))
+    return {
+        "tensor parallel": train(model, make(model), slice(None), shared, groups=1),
+        "surgery, tensor parallel": train(other, surgery(other), slice(None), shared, groups=1),
+    }
 
 
 def both(rank: int, size: int, part: slice) -> dict[str, Result]:

@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 import bloop_torch
+from bloop_torch import _kernels
 from tests.torch.agreement import normal, require_step
 from tests.torch.models import batches, gradients, require_like_reference, two_losses
 
@@ -42,6 +44,37 @@ def test_the_step_compiles_in_place_without_an_output() -> None:
     require_step(*before, direction, new_ema, lam=LAM, rho=RHO)
     assert all(d is a for d, a in zip(direction, vectors[1], strict=True))
     assert all(new is e for new, e in zip(new_ema, vectors[2], strict=True))
+
+
+def programs() -> int:
+    """Return how many programs have been compiled since the last call."""
+    count = int(counters["stats"]["unique_graphs"])
+    counters.clear()
+    return count
+
+
+def test_programs_do_not_grow_with_the_leaves() -> None:
+    run = compiled(inplace=True)
+    counts = []
+    for leaves in (2, 12):
+        torch.compiler.reset()
+        programs()
+        shapes = [(_kernels.LEAST + 1000 * k,) for k in range(leaves)] + [(7,)] * leaves
+        vectors = [normal(shapes, seed) for seed in (1, 2, 3)]
+        before = [[x.clone() for x in vector] for vector in vectors]
+        require_step(*before, *run(*vectors, lam=LAM, rho=RHO), lam=LAM, rho=RHO)
+        counts.append(programs())
+    assert counts == [3, 3]  # the step itself, the inner products, the combination
+
+
+def test_other_hyper_parameters_compile_no_more_than_one_program() -> None:
+    run = compiled()
+    vectors = [normal(SHAPES, seed) for seed in (1, 2, 3)]
+    programs()
+    for lam, rho in ((0.5, 0.25), (0.25, 0.5), (0.125, 0.75), (2.0, 0.125)):
+        require_step(*vectors, *run(*vectors, lam=lam, rho=rho), lam=lam, rho=rho)
+    # after a number has changed, it is no longer part of the program
+    assert programs() == 2
 
 
 def test_the_class_compiles_once() -> None:

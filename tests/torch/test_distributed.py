@@ -9,7 +9,8 @@ import torch
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_roundoff
-from bloop_torch import Bloop
+from bloop_ref.surgery import PCGrad
+from bloop_torch import Bloop, Surgery
 from tests.torch.agreement import arrays, fetch
 from tests.torch.models import batches, gradients, two_losses
 from tests.torch.processes import LAM, RHO, STEPS
@@ -22,6 +23,10 @@ KINDS = {
         "fsdp, shared",
         "fsdp, separate",
         "tensor parallel",
+        "surgery, ddp",
+        "surgery, ddp, shared",
+        "surgery, fsdp",
+        "surgery, tensor parallel",
     },
     4: {
         "ddp, separate, view=False",
@@ -30,6 +35,9 @@ KINDS = {
         "fsdp, shared",
         "fsdp, separate",
         "fsdp and tensor parallel",
+        "surgery, ddp",
+        "surgery, ddp, shared",
+        "surgery, fsdp",
     },
 }
 
@@ -87,10 +95,32 @@ def test_parallel_training_gives_what_one_process_does(alone: Any, together: Any
     size, results = together
     assert set(results[0]) == KINDS[size]
     for name, result in results[0].items():
+        if name.startswith("surgery"):
+            continue
         found = flat([fetch(x) for x in result["direction"]])
         require_close(f"direction, {name}", found, direction, direction_tolerance)
         found = flat([fetch(x) for x in result["ema"]])
         require_close(f"average, {name}", found, ema, average_tolerance)
+
+
+def test_parallel_surgery_gives_what_one_process_does(together: Any) -> None:
+    model = two_losses()
+    surgery = Surgery(model.named_parameters(), PCGrad())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    like, bound = list(model.parameters()), 0.0
+    for x in batches(STEPS):
+        losses = model(x)
+        main, aux = (arrays(g, like) for g in gradients(losses, like))
+        u, (g, a) = unit_roundoff(main), (norm(flat(v)) for v in (main, aux))
+        # each of the two altered gradients is one of them less its part along the other
+        bound += 4 * direction_bound(u, flat(main).size, g, a, 1)
+        surgery.backward(*losses)
+        optimizer.step()
+    required = flat([fetch(p.grad) for p in like])
+    _, results = together
+    for name, result in results[0].items():
+        if name.startswith("surgery"):
+            require_close(name, flat([fetch(x) for x in result["direction"]]), required, bound)
 
 
 def test_all_processes_have_the_same_bits(together: Any) -> None:

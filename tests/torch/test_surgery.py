@@ -1,0 +1,234 @@
+"""Any method of the family in a training loop: several losses, AMP, bad batches, checkpoints."""
+
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bloop_ref import HierarchicalBloop
+from bloop_ref.surgery import (
+    MGDA,
+    AGem,
+    CAGrad,
+    DynamicBarrier,
+    GradVac,
+    Hierarchy,
+    MetaBalance,
+    Mixed,
+    PCGrad,
+    PerLeaf,
+    SamGS,
+)
+from bloop_torch import Surgery
+from tests.torch.models import batches, two_losses
+
+MAIN, AUX = [4.0, 4.0], [-4.0, 0.0]
+"""Gradients of which most coefficients are dyadic numbers."""
+
+EVERY = (
+    Mixed(lam=0.5),
+    AGem(),
+    DynamicBarrier(),
+    MGDA(),
+    PCGrad(),
+    GradVac(beta=0.5),
+    MetaBalance(),
+    CAGrad(c=0.5),
+    SamGS(),
+    PerLeaf(PCGrad()),
+    Hierarchy(HierarchicalBloop([0.5], rho=0.25)),
+)
+
+each = pytest.mark.parametrize("method", EVERY, ids=lambda method: type(method).__name__)
+
+
+def leaf(dtype: Any = torch.float32) -> Any:
+    return nn.Parameter(torch.zeros(2, dtype=dtype))
+
+
+def backward(method: Any, *gradients: Any, dtype: Any = torch.float32, **given: Any) -> Any:
+    """Return the direction of losses with given gradients, and the object that made it."""
+    weight = leaf(dtype)
+    surgery = Surgery([weight], method, losses=len(gradients))
+    surgery.backward(*(weight @ torch.tensor(g, dtype=dtype) for g in gradients), **given)
+    return weight.grad, surgery
+
+
+@pytest.mark.parametrize(
+    ("method", "required"),
+    [
+        (Mixed(lam=0.5), (2.0, 4.0)),
+        (PCGrad(lam=0.5), (-1.0, 5.0)),
+        (DynamicBarrier(lam=0.5), (3.0, 5.0)),
+        (AGem(), (0.0, 4.0)),
+        (PerLeaf(AGem()), (0.0, 4.0)),
+        (Hierarchy(HierarchicalBloop([0.5], rho=1, project_on="updated")), (3.0, 5.0)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_the_direction_is_the_methods(method: Any, required: Any, dtype: Any) -> None:
+    direction, surgery = backward(method, MAIN, AUX, dtype=dtype)
+    assert torch.equal(direction, torch.tensor(required, dtype=dtype))
+    assert (surgery.count, int(surgery.skipped)) == (1, 0)
+
+
+@pytest.mark.parametrize("power", [-70, 70])
+def test_the_scale_of_a_gradient_that_opposes_does_not_matter(power: int) -> None:
+    far = [2.0**power * x for x in AUX]
+    direction, _ = backward(PCGrad(lam=0), MAIN, far)
+    assert direction.tolist() == [0.0, 4.0]
+    direction, _ = backward(PCGrad(lam=0), MAIN, [2.0**900 * x for x in AUX], dtype=torch.float64)
+    assert direction.tolist() == [0.0, 4.0]
+
+
+def test_more_losses_in_a_given_order() -> None:
+    method = PCGrad(orders=[[1, 2], [0, 2], [0, 1]])
+    direction, _ = backward(method, [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0])
+    assert direction.tolist() == [0.0, 1.0]
+
+
+def test_a_barrier_is_told_the_main_loss() -> None:
+    direction, _ = backward(DynamicBarrier(level=0.0), [4.0, 0.0], [-4.0, 4.0], main_loss=8.0)
+    # psi = 8, <m, a> = -16, ||m||^2 = 16: mu = 3/2
+    assert direction.tolist() == [2.0, 4.0]
+
+
+def test_micro_batches_add_up() -> None:
+    weight = leaf()
+    surgery = Surgery([weight], PCGrad())
+    for part in (0.25, 0.75):
+        surgery.accumulate(*(part * weight @ torch.tensor(g) for g in (MAIN, AUX)))
+    surgery.combine()
+    whole, _ = backward(PCGrad(), MAIN, AUX)
+    assert torch.equal(weight.grad, whole)
+
+
+def test_a_loss_that_does_not_reach_a_parameter_counts_as_zero() -> None:
+    first, second = leaf(), leaf()
+    surgery = Surgery([first, second], PCGrad())
+    surgery.backward(first @ torch.tensor(MAIN), second @ torch.tensor(AUX))
+    assert (first.grad.tolist(), second.grad.tolist()) == (MAIN, AUX)
+
+
+@each
+def test_a_scale_of_the_losses_is_seen_by_nobody(method: Any) -> None:
+    plain, amp = (begin(method) for _ in range(2))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    for x in batches(3):
+        for surgery, model, optimizer in (plain, amp):
+            used = scaler if surgery is amp[0] else None
+            surgery.backward(*model(x), scaler=used)
+            if used is None:
+                optimizer.step()
+            else:
+                used.step(optimizer)
+                used.update()
+    for p, q in zip(plain[1].parameters(), amp[1].parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+@each
+def test_a_bad_batch_leaves_the_state_alone(method: Any) -> None:
+    surgery, model, _ = begin(method)
+    x, y = batches(2)
+    surgery.backward(*model(x))
+    before = surgery.state_dict()
+    surgery.backward(*model(y * torch.nan))
+    assert any(p.grad.isnan().any() for p in model.parameters())
+    for old, new in zip(before["state"], surgery.state_dict()["state"], strict=True):
+        assert torch.equal(torch.as_tensor(old), torch.as_tensor(new))
+    assert (surgery.count, int(surgery.skipped)) == (2, 1)
+
+
+def test_a_bad_batch_may_be_let_in_or_raise() -> None:
+    bad = [torch.nan, 0.0]
+    weight = leaf()
+    surgery = Surgery([weight], MetaBalance(), nonfinite="propagate")
+    surgery.backward(*(weight @ torch.tensor(g) for g in (MAIN, bad)))
+    assert torch.as_tensor(surgery.state.norms[1]).isnan()
+    assert int(surgery.skipped) == 0
+    surgery = Surgery([weight], MetaBalance(), nonfinite="raise")
+    with pytest.raises(FloatingPointError, match="must be finite"):
+        surgery.backward(*(weight @ torch.tensor(g) for g in (MAIN, bad)))
+    assert surgery.count == 0
+
+
+def begin(method: Any, **options: Any) -> Any:
+    model = two_losses()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    return Surgery(model.named_parameters(), method, **options), model, optimizer
+
+
+@each
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(method: Any) -> None:
+    inputs = list(batches(6))
+
+    def run(part: Any, surgery: Any, model: Any, optimizer: Any) -> None:
+        for x in part:
+            surgery.backward(*model(x))
+            optimizer.step()
+
+    whole, first, second = (begin(method) for _ in range(3))
+    run(inputs, *whole)
+    run(inputs[:3], *first)
+    file = io.BytesIO()
+    torch.save([part.state_dict() for part in first], file)
+    file.seek(0)
+    for part, state in zip(second, torch.load(file, weights_only=True), strict=True):
+        part.load_state_dict(state)
+    run(inputs[3:], *second)
+    for p, q in zip(whole[1].parameters(), second[1].parameters(), strict=True):
+        assert torch.equal(p, q)
+    assert whole[0].count == second[0].count
+
+
+def test_a_state_of_another_method_is_refused() -> None:
+    surgery, *_ = begin(MetaBalance())
+    other, *_ = begin(MetaBalance(beta=0.5))
+    with pytest.raises(ValueError, match=r"another method, MetaBalance.*beta=0\.9"):
+        other.load_state_dict(surgery.state_dict())
+    other.load_state_dict(surgery.state_dict(), on_change="keep")
+    with pytest.raises(ValueError, match="values of the shapes"):
+        begin(SamGS())[0].load_state_dict(surgery.state_dict(), on_change="keep")
+    with pytest.raises(ValueError, match="it lacks"):
+        surgery.load_state_dict({})
+
+
+def test_a_state_is_taken_between_steps() -> None:
+    surgery, model, _ = begin(PCGrad())
+    (x,) = batches(1)
+    surgery.accumulate(*model(x))
+    with pytest.raises(RuntimeError, match="between steps"):
+        surgery.state_dict()
+
+
+def test_what_cannot_be_done_is_said() -> None:
+    weight, name = leaf(), "pcgrad"
+    with pytest.raises(TypeError, match="method must be"):
+        Surgery([weight], name)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="required 2, found 3"):
+        Surgery([weight], AGem(), losses=3)
+    surgery = Surgery([weight], AGem())
+    with pytest.raises(ValueError, match="loss must be one of 0 to 1"):
+        surgery.gradient(2)
+    with pytest.raises(ValueError, match="losses must be 2"):
+        surgery.backward(weight.sum())
+    with surgery.gradient(0):
+        weight.sum().backward()
+    with pytest.raises(RuntimeError, match=r"gradient\(1\) has not been entered"):
+        surgery.combine()
+
+
+def test_the_direction_takes_the_memory_of_the_last_gradient() -> None:
+    weight = leaf()
+    surgery = Surgery([weight], PCGrad())
+    places = []
+    for k, g in enumerate((MAIN, AUX)):
+        with surgery.gradient(k):
+            (weight @ torch.tensor(g)).backward()
+            places.append(weight.grad.data_ptr())
+    surgery.combine()
+    assert weight.grad.data_ptr() == places[1]
