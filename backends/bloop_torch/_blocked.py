@@ -7,8 +7,7 @@ underflows or overflows.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,19 +16,16 @@ from bloop_torch._blocks import Scratch, block_size, working_dtype
 from bloop_torch._leaves import Row, entries
 from bloop_torch._program import combine
 
-__all__ = ["combine", "finite", "inner_products", "sums"]
+__all__ = ["combine", "finite", "inner_products"]
 
 MOST = math.sqrt(torch.finfo(torch.float64).max)
 """Inner products between 1 / MOST and MOST have a quotient within float64."""
 
-Pairs: TypeAlias = Sequence[tuple[int, int]]
-Sums: TypeAlias = Callable[
-    [Sequence[Row], Pairs, Sequence[torch.dtype], Sequence[int]], list[float]
-]
+Pairs = Sequence[tuple[int, int]]
 
 
 def inner_products(
-    rows: Sequence[Row], pairs: Pairs, *, scaled: bool = True, first: Sums | None = None
+    rows: Sequence[Row], pairs: Pairs, *, scaled: bool = True
 ) -> tuple[list[float], tuple[int, ...]]:
     """Return the inner products of some pairs of columns, and what the columns were measured in.
 
@@ -39,23 +35,28 @@ def inner_products(
         rows: flat leaves, one row per parameter.
         pairs: the columns to multiply.
         scaled: whether exponents are allowed. Without, float64 must not leave its range.
-        first: what to try first, like ``sums``, where the columns' own precision may do.
     """
     columns = len(rows[0]) if rows else 0
     exponents = (0,) * columns
     dtypes = [working_dtype([x.dtype for x in row if x is not None]) for row in rows]
-    totals = (first or sums)(rows, pairs, dtypes, exponents)
-    info = torch.finfo(torch.float32 if torch.float32 in dtypes else torch.float64)
-    # underflow loses at most `tiny` per product: beside this much, less than a rounding
-    least = max(entries(rows) * info.tiny / info.eps, 1 / MOST)
-    if all(least <= abs(total) <= MOST for total in totals):
+    totals = _sums(rows, pairs, dtypes, exponents)
+    if in_range(rows, totals):
         return totals, exponents
     if scaled and torch.float64 in dtypes:
         exponents = tuple(_exponent([row[j] for row in rows]) for j in range(columns))
-    return sums(rows, pairs, [torch.float64] * len(rows), exponents), exponents
+    return _sums(rows, pairs, [torch.float64] * len(rows), exponents), exponents
 
 
-def sums(
+def in_range(rows: Sequence[Row], totals: Sequence[float]) -> bool:
+    """Whether inner products that were summed in the leaves' own precision have lost nothing."""
+    dtypes = [working_dtype([x.dtype for x in row if x is not None]) for row in rows]
+    info = torch.finfo(torch.float32 if torch.float32 in dtypes else torch.float64)
+    # underflow loses at most `tiny` per product: beside this much, less than a rounding
+    least = max(entries(rows) * info.tiny / info.eps, 1 / MOST)
+    return all(least <= abs(total) <= MOST for total in totals)
+
+
+def _sums(
     rows: Sequence[Row], pairs: Pairs, dtypes: Sequence[torch.dtype], exponents: Sequence[int]
 ) -> list[float]:
     """Return inner products, each row in its dtype, of columns over powers of two."""

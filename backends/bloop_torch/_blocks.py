@@ -12,9 +12,9 @@ CACHED = 1 << 17
 """Entries of a block for each thread: three float32 blocks fit in a core's own cache of 2 MB."""
 
 
-def block_size() -> int:
-    """Return how many entries all threads together work on at a time."""
-    return CACHED * torch.get_num_threads()
+def block_size(columns: int = 3) -> int:
+    """Return how many entries of each of some columns all threads work on at a time."""
+    return CACHED * 3 // max(3, columns) * torch.get_num_threads()
 
 
 def working_dtype(dtypes: Iterable[torch.dtype | None]) -> torch.dtype:
@@ -49,7 +49,7 @@ class Scratch:
             for j, x in enumerate(row[:columns])
             if x is not None and (x.dtype != dtype or exponents[j])
         ]
-        for block in _pieces(row, length):
+        for block in _pieces(row, length, block_size(columns)):
             for j, factor in loads:
                 loaded = self.block(j, dtype, block[j].numel()).copy_(block[j])
                 block[j] = loaded if factor == 1 else loaded.mul_(factor)
@@ -59,8 +59,7 @@ class Scratch:
 _EMPTY = torch.empty(0)
 
 
-def _pieces(row: Row, length: int) -> Iterable[list[Tensor]]:
-    size = block_size()
+def _pieces(row: Row, length: int, size: int) -> Iterable[list[Tensor]]:
     whole = [_EMPTY if x is None else x for x in row]
     if length <= size:
         return [whole]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bloop_torch import _blocked, _kernels, _traced
+from bloop_torch import _blocked, _fused, _traced
 from bloop_torch._leaves import Row, flattened
 from bloop_torch._packed import Store, packed
 from bloop_torch._shards import Axes, axes_of, local, summed
@@ -39,10 +39,10 @@ class Columns:
     stores: Sequence[Store] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[Row], outs: Sequence[Row], *, compiled: bool = False) -> "Columns":
+    def of(cls, rows: Sequence[Row], outs: Sequence[Row], *, fused: bool = False) -> "Columns":
         """Flatten the local parts of some rows of tensors, which are placed alike.
 
-        Where values can be read, ``compiled`` chooses compiled kernels for large leaves.
+        ``fused`` chooses compiled passes where values can be read.
         """
         axes = [axes_of(next((x for x in row if x is not None), None)) for row in rows]
         flat = [
@@ -52,12 +52,11 @@ class Columns:
         flat_rows, flat_outs = [row[:width] for row in flat], [row[width:] for row in flat]
         if not _can_be_read(flat):
             return cls(flat_rows, flat_outs, axes, _traced)
-        engine = _kernels if compiled else _blocked
-        if any(axes):
-            return cls(flat_rows, flat_outs, axes, engine)
+        if fused or any(axes):
+            return cls(flat_rows, flat_outs, axes, _fused if fused else _blocked)
         together = packed(flat_rows, flat_outs)
         whole: list[Axes] = [()] * len(together.rows)
-        return cls(together.rows, together.outs, whole, engine, together.stores)
+        return cls(together.rows, together.outs, whole, _blocked, together.stores)
 
     @property
     def readable(self) -> bool:

@@ -19,7 +19,7 @@ class Plan(NamedTuple):
 
     ``unit`` is what the gradients are measured in: the scale of the losses. ``check`` names the
     columns that must be finite for the average to move; ``factor`` multiplies the direction.
-    ``fresh`` makes the main gradient the average first; ``compiled`` asks for kernels on the CPU.
+    ``fresh`` makes the main gradient the average first.
     """
 
     lam: Any
@@ -30,7 +30,6 @@ class Plan(NamedTuple):
     update_first: bool = False
     fresh: bool = False
     diagnose: bool = False
-    compiled: bool = False
 
 
 class Outcome(NamedTuple):
@@ -55,7 +54,7 @@ def descend(rows: Sequence[Row], outs: Sequence[Row], plan: Plan) -> Outcome:
     Scaling both gradients scales the direction alike, and the projection does not see the scale of
     the average; so only what enters the average is brought to the unit of the losses.
     """
-    columns = Columns.of(rows, outs, compiled=plan.compiled)
+    columns = Columns.of(rows, outs)
     moved: Any = None
     if plan.fresh or plan.update_first:
         _, _, moved = columns.inner_products([], check=plan.check)
@@ -82,7 +81,7 @@ def descend(rows: Sequence[Row], outs: Sequence[Row], plan: Plan) -> Outcome:
 
 
 def compiled_descent() -> Callable[[Sequence[Row], Sequence[Row], Plan], Outcome]:
-    """Return ``descend`` as one program, for devices whose values are not read."""
+    """Return ``descend`` as one program."""
     # the shapes of parameters never change
     return torch.compile(descend, fullgraph=True, dynamic=False)
 

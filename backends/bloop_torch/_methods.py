@@ -3,13 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import optree
 import torch
 from torch import Tensor
 
-from bloop_ref.surgery import GramMethod, Method
+from bloop_ref.surgery import GramMethod, Hierarchy, Method
 from bloop_torch._columns import Columns
+from bloop_torch._hierarchy import applies, hierarchy_step
 from bloop_torch._leaves import Row, check_rows, same_memory_order, writable
 from bloop_torch._loss_scale import Unit
 from bloop_torch._shards import is_sharded
@@ -23,7 +26,8 @@ class Step:
     """What is to be done.
 
     ``unit`` is what the gradients are measured in, ``check`` whether it is asked if they are
-    finite, and ``given`` holds the scalars that the method takes beside the gradients.
+    finite, ``given`` holds the scalars that the method takes beside the gradients, and ``compiled``
+    asks for compiled passes on the CPU.
     """
 
     method: Method
@@ -31,20 +35,34 @@ class Step:
     unit: Unit
     check: bool
     given: Mapping[str, float | Tensor]
+    compiled: bool = False
 
 
 def take_step(rows: Sequence[Row], step: Step) -> Outcome:
     """Take a step; the direction takes the memory of the last gradient, and its unit."""
     check_rows(rows, [f"gradient({k})" for k in range(len(rows[0]))])
-    if isinstance(step.method, GramMethod):
-        return _gram_step(rows, step, step.method)
+    method = step.method
+    if isinstance(method, GramMethod):
+        return _gram_step(rows, step, method)
+    if isinstance(method, Hierarchy) and applies(method, check=step.check):
+        outs = [_direction_for(row) for row in rows]
+        state, finite = hierarchy_step(
+            method,
+            rows,
+            outs,
+            step.state,
+            unit=step.unit,
+            check=step.check,
+            compiled=step.compiled,
+        )
+        return outs, state, finite
     return _vector_step(rows, step)
 
 
 def _gram_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     losses = len(rows[0])
     outs = [_direction_for(row) for row in rows]
-    columns = Columns.of(rows, [(out,) for out in outs])
+    columns = Columns.of(rows, [(out,) for out in outs], fused=step.compiled)
     pairs = method.pairs(losses)
     totals, exponents, finite = columns.inner_products(
         pairs, check=range(losses) if step.check else ()
@@ -53,12 +71,23 @@ def _gram_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     for (i, j), total in zip(pairs, totals, strict=True):
         gram[i][j] = gram[j][i] = total
     units = [math.ldexp(1.0, exponent) / step.unit for exponent in exponents]
-    row, state = method.coefficients(gram, units, step.state, **step.given)
+    state = optree.tree_map(partial(_at_hand, readable=columns.readable), step.state)
+    row, state = method.coefficients(gram, units, state, **step.given)
     row = tuple(weight if _is_zero(weight) else weight * step.unit for weight in row)
     if columns.readable:
         row = tuple(weight if _is_zero(weight) else float(weight) for weight in row)
     columns.combine((row,), exponents=exponents, units=((0,) * losses,))
     return outs, state, finite
+
+
+def _at_hand(scalar: Any, *, readable: bool) -> Any:
+    """Return a scalar of a state as a number where that costs no waiting, or is done but once.
+
+    A count that is an integer stays one from step to step.
+    """
+    if isinstance(scalar, Tensor) and (readable or not scalar.is_floating_point()):
+        return scalar.item()
+    return scalar
 
 
 def _is_zero(weight: Any) -> bool:

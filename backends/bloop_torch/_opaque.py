@@ -1,7 +1,7 @@
 """The step on the CPU as one operator, which ``torch.compile`` does not look into.
 
-A program that spells every leaf out takes a compiler a second per leaf; behind the operator a few
-kernels serve them all.
+A program that spells every leaf out takes a compiler a second per leaf. Where there are many the
+operator hides them, and does what the step does when nothing is compiled.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,14 @@ from bloop_torch._shards import is_sharded
 ABSENT = -1
 """The place of a leaf that is ``None``."""
 
+FEW = 16
+"""Leaves that a compiler may be given."""
 
-def hides(rows: Sequence[Row]) -> bool:
-    """Whether the operator serves some leaves: all are whole and on the CPU."""
+
+def too_many(rows: Sequence[Row]) -> bool:
+    """Whether a compiler is to be spared some leaves, all of them whole and on the CPU."""
+    if len(rows) <= FEW:
+        return False
     for row in rows:
         for x in row:
             if x is not None and (x.device.type != "cpu" or is_sharded(x)):
@@ -50,6 +55,7 @@ def call_hidden(
                 places.append(_place(x, reads, odd=0))
         places += [to_direction, to_average]
     one = torch.ones((), dtype=torch.float64, device="cpu")
+    # a number would be part of the program, and another number need another one
     scalars = scalar(lam, one), scalar(rho, one)
     torch.ops.bloop_torch.hidden_step(reads, writes, places, *scalars)
 
@@ -68,7 +74,7 @@ def _hidden_step(
 ) -> None:
     rows, outs = _placed(reads, writes, places)
     with torch.no_grad():
-        take_step(Columns.of(rows, outs, compiled=True), lam.item(), rho.item())
+        take_step(Columns.of(rows, outs), lam.item(), rho.item())
 
 
 @_hidden_step.register_fake

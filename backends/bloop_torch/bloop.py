@@ -17,6 +17,7 @@ from bloop_torch._descent import Plan, compiled_descent, descend, raise_if_bad
 from bloop_torch._gradients import Gradients
 from bloop_torch._leaves import Row
 from bloop_torch._loss_scale import loss_scale
+from bloop_torch._opaque import too_many
 from bloop_torch._options import Options, Schedule
 from bloop_torch._parameters import Parameters, named, refuse_lbfgs
 from bloop_torch._plain import AUX, MAIN
@@ -49,7 +50,8 @@ class Bloop:
             float32.
         average_over: a process group to average both gradients over before the projection. Only for
             gradients that nothing else averages: DDP and FSDP do it in their backward passes.
-        compiled: run the step through ``torch.compile``: the faster choice on a GPU.
+        compiled: run the step through ``torch.compile``: the faster choice on a GPU. On the CPU
+            it has no effect with more than 16 parameters, which take a compiler a second each.
 
     Raises:
         TypeError, ValueError: an argument is none of the above.
@@ -92,9 +94,8 @@ class Bloop:
         self.skipped = torch.zeros((), dtype=torch.int64, device=first.device)
         self._gradients = Gradients(self.parameters, (MAIN_PHASE, AUX_PHASE))
         self._group = average_over
-        on_cpu = all(p.device.type == "cpu" for p in self.parameters.values())
-        self._kernels = compiled and on_cpu
-        self._compiled = compiled_descent() if compiled and not on_cpu else None
+        compilable = compiled and not too_many([(p,) for p in self.parameters.values()])
+        self._compiled = compiled_descent() if compilable else None
         refuse_lbfgs(self.parameters, self)
 
     def main_gradient(self) -> AbstractContextManager[None]:
@@ -156,8 +157,8 @@ class Bloop:
 
         Args:
             scaler: the ``GradScaler`` that scaled the losses. The direction is left scaled, for
-                ``scaler.unscale_`` and ``scaler.step``; the average gets the unscaled gradient, and
-                stays as it is where either gradient is not finite, as the scaler skips the step.
+                ``scaler.step``; the average gets the unscaled gradient, and stays as it is where
+                either gradient is not finite, as the scaler skips the step.
             diagnostics: whether to return norms, cosines and the projection coefficient.
 
         Returns:
@@ -175,8 +176,7 @@ class Bloop:
         outs = [(direction_for(row, inplace=True), row[-1]) for row in rows]
         if self.options.nonfinite == "raise":
             raise_if_bad(rows)
-        plan = self._plan(scaler, diagnostics)
-        outcome = (self._compiled or descend)(rows, outs, plan)
+        outcome = (self._compiled or descend)(rows, outs, self._plan(scaler, diagnostics))
         for parameter, (direction, _) in zip(self.parameters.values(), outs, strict=True):
             parameter.grad = direction
         self.count += 1
@@ -244,7 +244,6 @@ class Bloop:
             update_first=options.project_on == "updated",
             fresh=options.init == "first" and self.count == int(self.skipped),
             diagnose=diagnostics,
-            compiled=self._kernels,
         )
 
     def _scalar(self, value: float) -> float | Tensor:

@@ -13,7 +13,7 @@ from bloop_torch._leaves import (
     same_memory_order,
     writable,
 )
-from bloop_torch._opaque import call_hidden, hides
+from bloop_torch._opaque import call_hidden, too_many
 from bloop_torch._plain import NAMES, take_step
 from bloop_torch._shards import agreed
 
@@ -65,7 +65,7 @@ def step(
     rows = rows_of(g_main=g_main, g_aux=g_aux, ema=ema)
     if not rows:
         return [], []
-    hidden = torch.compiler.is_compiling() and hides(rows)
+    hidden = torch.compiler.is_compiling() and too_many(rows)
     if not hidden:
         check_rows(rows, NAMES)
         rows = [agreed(row, NAMES) for row in rows]

@@ -147,6 +147,19 @@ def hierarchy_bound(u: float, sizes: Sequence[float], condition: float) -> float
     return u * (sizes[0] + (turned + rounded) * sum(sizes[1:]))
 
 
+def hierarchy_gram_bound(u: float, n: int, sizes: Sequence[float], condition: float) -> float:
+    """Return the bound on a hierarchical direction that is made from a Gram matrix.
+
+    Every inner product errs by (n + 1) u relative to the norms. The weights of the references solve
+    a linear system with their Gram matrix, references over their norms, so they err by that times
+    its ``condition``, once for the matrix and once for the right-hand side; the combination of
+    L + 1 gradients and L references rounds 2 (2 L + 1) times. ``sizes`` are the norms of the
+    gradients, each weight lam_k being 1 at most.
+    """
+    columns = 2 * len(sizes) - 1
+    return SLACK * u * (2 * columns + 2 * (n + 1) * condition) * sum(sizes)
+
+
 def compensated_bound(n: int, u: float, size: float) -> float:
     """Return the bound on the error of a compensated inner product, before its own rounding.
 
@@ -256,7 +269,7 @@ def product_error(u: float, n: int) -> float:
 
 
 def row_rounding(u: float, losses: int, size: float) -> float:
-    """Return the bound on the rounding of d = sum_k c_k g_k beyond the errors of its inner products.
+    """Return the bound on the rounding of d = sum_k c_k g_k, its inner products taken as exact.
 
     Each of K coefficients and products rounds, and so do the K sums: (K + 2) u ``size`` in all, for
     ``size`` the sum of the ||g_k|| and |c_k| ||g_k||; ``SLACK`` is for gradients altered one after

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.bench_torch``: the torch step against the limit and the textbook."""
+"""``python -m tests.benchmarks.bench_torch``: the torch step, the limit, textbook and TorchJD."""
 
 import time
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from torch import Tensor
 
 import bloop_torch
 from tests.benchmarks.harness import LAM, RHO, Contestant, Leaves, Run, main
+from tests.benchmarks.peers import peers
 
 Vectors = tuple[list[Tensor], list[Tensor], list[Tensor]]
 
@@ -77,6 +78,7 @@ CONTESTANTS = (
     Contestant("bloop_torch.Bloop, skipping", _class),
     Contestant("bloop_torch, pure", _pure),
     Contestant("textbook expressions", _textbook),
+    *peers(2),
 )
 
 

@@ -13,13 +13,14 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -32,15 +33,15 @@ Run = Callable[[], object]
 class Contestant:
     """A step under test.
 
-    ``prepare(g_main, g_aux, ema)`` takes NumPy leaves of its own and returns a function that takes
-    one step and waits for it. ``allocated`` returns, for the same leaves, the floats per entry that
-    a step allocates, its results included, where the framework counts them better than the growth
-    of the process does.
+    ``prepare(g_main, g_aux, ema)``, or as many gradients as a method has losses, takes NumPy leaves
+    of its own and returns a function that takes one step and waits for it. ``allocated`` returns,
+    for the same leaves, the floats per entry that a step allocates, its results included, where the
+    framework counts them better than the growth of the process does.
     """
 
     name: str
-    prepare: Callable[[Leaves, Leaves, Leaves], Run]
-    allocated: Callable[[Leaves, Leaves, Leaves], float] | None = None
+    prepare: Callable[..., Run]
+    allocated: Callable[..., float] | None = None
 
 
 def resnet50_shapes() -> list[tuple[int, ...]]:
@@ -87,7 +88,7 @@ def limit() -> Contestant:
     kernel.restype = None
 
     def prepare(*vectors: Leaves) -> Run:
-        g, a, e = (np.concatenate([leaf.ravel() for leaf in vector]) for vector in vectors)
+        g, a, e = (np.concatenate([x.ravel() for x in v]) for v in (*vectors, *vectors)[:3])
 
         def run() -> object:
             kernel(g.ctypes.data, a.ctypes.data, e.ctypes.data, a.ctypes.data, g.size, LAM, RHO)
@@ -109,7 +110,11 @@ class Row:
 
 
 def measure(
-    contestants: Sequence[Contestant], shapes: Sequence[tuple[int, ...]], rounds: int, kind: str
+    contestants: Sequence[Contestant],
+    shapes: Sequence[tuple[int, ...]],
+    rounds: int,
+    kind: str,
+    vectors: int = 3,
 ) -> list[Row]:
     """Return medians over rounds; in each round every contestant takes one step, in turn.
 
@@ -119,7 +124,7 @@ def measure(
     runs, memory = [], []
     with heap("fresh"):  # blocks that a warm heap hands out again would go unseen
         for contestant in contestants:
-            leaves = [gradients(shapes, seed) for seed in range(3)]
+            leaves = [gradients(shapes, seed) for seed in range(vectors)]
             counted = contestant.allocated(*leaves) if contestant.allocated else None
             run = contestant.prepare(*leaves)
             run()
@@ -197,26 +202,58 @@ def machine() -> str:
 
 def main(title: str, contestants: Sequence[Contestant]) -> None:
     """Measure every workload, with a warm heap and a fresh one, and print the tables."""
-    parser = argparse.ArgumentParser(description=f"Speed of {title} against the limit kernel.")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds per workload, 9 or more")
+    parser, console = _parser(title), Console(width=98)
     parser.add_argument("--workload", choices=WORKLOADS, action="append")
-    parser.add_argument("--heap", choices=("warm", "fresh"), action="append")
-    args = parser.parse_args()
-    if args.rounds < 9:
-        parser.error("--rounds must be at least 9")
-    console = Console()
-    console.print(f"{title}: {machine()}, medians of {args.rounds} rounds")
+    args = _parsed(parser)
+    console.print(f"{title}: {machine()}, medians of {args.rounds} rounds\n")
     for kind in args.heap or ("warm", "fresh"):
         for workload in args.workload or WORKLOADS:
             rows = measure([limit(), *contestants], WORKLOADS[workload], args.rounds, kind)
             console.print(table(f"{workload}, {kind} heap", rows))
 
 
-def table(title: str, rows: Sequence[Row]) -> Table:
-    """Return measurements as a table."""
-    result = Table(title=title, title_justify="left")
-    result.add_column("contestant")
-    for column in ("ms", "x limit", "allocated / n"):
+class Case(NamedTuple):
+    """Contestants that take so many gradients, and move so many floats per entry."""
+
+    vectors: int
+    floats: int
+    contestants: Sequence[Contestant]
+
+
+def main_of_many(title: str, cases: Mapping[str, Case]) -> None:
+    """Measure cases against the time in which the limit kernel would move as many floats."""
+    parser, console = _parser(title), Console(width=98)
+    parser.add_argument("--case", choices=cases, action="append")
+    args = _parsed(parser)
+    console.print(f"{title}: {machine()}, medians of {args.rounds} rounds, 25.6M entries\n")
+    for kind in args.heap or ("warm", "fresh"):
+        for case in args.case or cases:
+            vectors, floats, contestants = cases[case]
+            shapes = WORKLOADS["25.6M flat"]
+            rows = measure([limit(), *contestants], shapes, args.rounds, kind, vectors)
+            scaled = [replace(row, ratio=row.ratio * 7 / floats) for row in rows]
+            title = f"{case}: {floats} n floats, {kind} heap"
+            console.print(table(title, scaled, first="x own traffic"))
+
+
+def _parser(title: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=f"Speed of {title}.")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds per workload, 9 or more")
+    parser.add_argument("--heap", choices=("warm", "fresh"), action="append")
+    return parser
+
+
+def _parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    args = parser.parse_args()
+    if args.rounds < 9:
+        parser.error("--rounds must be at least 9")
+    return args
+
+
+def table(title: str, rows: Sequence[Row], *, first: str = "x limit") -> Table:
+    """Return measurements as a table; ratios are to the first contestant's time."""
+    result = Table(title, box=box.MARKDOWN)
+    for column in ("ms", first, "allocated / n"):
         result.add_column(column, justify="right")
     for row in rows:
         cells = f"{row.seconds * 1e3:.2f}", f"{row.ratio:.2f}", f"{row.allocated:.2f}"

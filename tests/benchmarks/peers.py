@@ -1,4 +1,4 @@
-"""TorchJD's aggregators as contestants: general methods for the same two gradients.
+"""TorchJD's aggregators as contestants: general methods for the same gradients.
 
 They get the gradients as the rows of one matrix, laid out beforehand, and keep no average; so each
 is timed at what it does alone.
@@ -12,13 +12,15 @@ from torchjd.aggregation import MGDA, Aggregator, PCGrad, UPGrad
 from tests.benchmarks.harness import Contestant, Leaves, Run
 
 
-def _aggregated(aggregator: Aggregator, g_main: Leaves, g_aux: Leaves, _: Leaves) -> Run:
-    rows = [torch.cat([torch.from_numpy(leaf).ravel() for leaf in v]) for v in (g_main, g_aux)]
+def _aggregated(aggregator: Aggregator, losses: int, *vectors: Leaves) -> Run:
+    rows = [torch.cat([torch.from_numpy(x).ravel() for x in v]) for v in vectors[:losses]]
     matrix = torch.stack(rows)
     return lambda: aggregator(matrix)
 
 
-PEERS = tuple(
-    Contestant(f"TorchJD {type(aggregator).__name__}", partial(_aggregated, aggregator))
-    for aggregator in (UPGrad(), PCGrad(), MGDA())
-)
+def peers(losses: int) -> tuple[Contestant, ...]:
+    """Return TorchJD's contestants for the first so many of the vectors."""
+    return tuple(
+        Contestant(f"TorchJD {type(x).__name__}", partial(_aggregated, x, losses))
+        for x in (UPGrad(), PCGrad(), MGDA())
+    )

@@ -6,7 +6,7 @@ import torch
 from torch._dynamo.utils import counters
 
 import bloop_torch
-from bloop_torch import _kernels
+from bloop_torch._opaque import FEW
 from tests.torch.agreement import normal, require_step
 from tests.torch.models import batches, gradients, require_like_reference, two_losses
 
@@ -53,23 +53,34 @@ def programs() -> int:
     return count
 
 
-def test_programs_do_not_grow_with_the_leaves() -> None:
-    run = compiled(inplace=True)
-    counts = []
-    for leaves in (2, 12):
-        torch.compiler.reset()
-        programs()
-        shapes = [(_kernels.LEAST + 1000 * k,) for k in range(leaves)] + [(7,)] * leaves
-        vectors = [normal(shapes, seed) for seed in (1, 2, 3)]
-        before = [[x.clone() for x in vector] for vector in vectors]
-        require_step(*before, *run(*vectors, lam=LAM, rho=RHO), lam=LAM, rho=RHO)
-        counts.append(programs())
-    assert counts == [3, 3]  # the step itself, the inner products, the combination
+@pytest.mark.parametrize("inplace", [False, True])
+def test_many_leaves_are_hidden_from_the_compiler(inplace: bool) -> None:
+    vectors = [normal([(5, k % 3) for k in range(FEW + 1)], seed) for seed in (1, 2, 3)]
+    before = [[x.clone() for x in vector] for vector in vectors]
+    graphs: list[int] = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        graphs.append(sum(node.op == "call_function" for node in graph.graph.nodes))
+        return graph.forward
+
+    run = torch.compile(
+        lambda *vectors: bloop_torch.step(*vectors, lam=LAM, rho=RHO, inplace=inplace),
+        fullgraph=True,
+        backend=backend,
+    )
+    direction, new_ema = run(*vectors)
+    require_step(*before, direction, new_ema, lam=LAM, rho=RHO)
+    for outputs, inputs in ((direction, vectors[1]), (new_ema, vectors[2])):
+        assert all((x is y) == inplace for x, y in zip(outputs, inputs, strict=True))
+    # the operator, and the new outputs, but no arithmetic on leaves
+    (operations,) = graphs
+    assert operations <= (0 if inplace else 2 * (FEW + 1)) + 12
 
 
-def test_other_hyper_parameters_compile_no_more_than_one_program() -> None:
+@pytest.mark.parametrize("leaves", [2, FEW + 1])
+def test_other_hyper_parameters_compile_no_more_than_one_program(leaves: int) -> None:
     run = compiled()
-    vectors = [normal(SHAPES, seed) for seed in (1, 2, 3)]
+    vectors = [normal([(7,)] * leaves, seed) for seed in (1, 2, 3)]
     programs()
     for lam, rho in ((0.5, 0.25), (0.25, 0.5), (0.125, 0.75), (2.0, 0.125)):
         require_step(*vectors, *run(*vectors, lam=lam, rho=rho), lam=lam, rho=rho)
@@ -99,3 +110,14 @@ def test_a_compiled_optimiser_may_step() -> None:
     before = [p.detach() - p.grad for p in model.parameters()]
     torch.compile(optimizer.step, backend="eager")()
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("leaves", [2, FEW + 1])
+def test_hyper_parameters_may_be_tensors(leaves: int) -> None:
+    run = compiled()
+    vectors = [normal([(7,)] * leaves, seed) for seed in (1, 2, 3)]
+    programs()
+    for lam, rho in ((0.5, 0.25), (0.25, 0.5)):
+        scalars = {"lam": torch.tensor(lam), "rho": torch.tensor(rho)}
+        require_step(*vectors, *run(*vectors, **scalars), lam=lam, rho=rho)
+    assert programs() == 1

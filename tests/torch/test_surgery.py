@@ -1,12 +1,23 @@
 """Any method of the family in a training loop: several losses, AMP, bad batches, checkpoints."""
 
 import io
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from bloop_proofs.laws.measure import require_close
+from bloop_proofs.subject import flat
+from bloop_proofs.tolerances import (
+    average_drift,
+    hierarchy_gram_bound,
+    likeness_bound,
+    norm,
+    unit_roundoff,
+)
 from bloop_ref import HierarchicalBloop
 from bloop_ref.surgery import (
     MGDA,
@@ -22,6 +33,7 @@ from bloop_ref.surgery import (
     SamGS,
 )
 from bloop_torch import Surgery
+from tests.torch.agreement import arrays, fetch, normal, wide
 from tests.torch.models import batches, two_losses
 
 MAIN, AUX = [4.0, 4.0], [-4.0, 0.0]
@@ -84,10 +96,48 @@ def test_the_scale_of_a_gradient_that_opposes_does_not_matter(power: int) -> Non
     assert direction.tolist() == [0.0, 4.0]
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")
+@pytest.mark.parametrize("power", [0, 70])
+def test_compiled_passes_give_the_same(power: int) -> None:
+    hierarchy = Hierarchy(HierarchicalBloop([0.5, 0.25], rho=0.25))
+    for method in (PCGrad(), MetaBalance(), hierarchy):
+        found: list[Any] = []
+        for compiled in (False, True):
+            weights = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(5000))]
+            surgery = Surgery(weights, method, losses=3, compiled=compiled)
+            for _ in range(2):
+                for k in range(3):
+                    with surgery.gradient(k):
+                        weights[0].grad = torch.tensor([4.0, -4.0 * k])
+                        weights[1].grad = torch.full((5000,), 2.0**power * (2.0 - k))
+                surgery.combine()
+            found.append([w.grad for w in weights])
+        size = max(float(x.abs().max()) for x in found[0])
+        for x, y in zip(*found, strict=True):
+            u = float(torch.finfo(torch.float32).eps) / 2
+            bound = likeness_bound(u, 5002, 3 * size * math.sqrt(5002))
+            assert torch.linalg.vector_norm((x - y).double()) <= bound
+
+
 def test_more_losses_in_a_given_order() -> None:
     method = PCGrad(orders=[[1, 2], [0, 2], [0, 1]])
     direction, _ = backward(method, [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0])
     assert direction.tolist() == [0.0, 1.0]
+
+
+def test_orders_are_drawn_anew() -> None:
+    weight, found = leaf(), set()
+    surgery = Surgery([weight], PCGrad(seed=1), losses=3)
+    gradients = [torch.tensor(g) for g in ([1.0, 0.0], [-1.0, 1.0], [-10.0, -1.0])]
+    method, required = PCGrad(seed=1), set()
+    state = method.init(gradients[0], 3)
+    for _ in range(16):
+        surgery.backward(*(weight @ g for g in gradients))
+        found.add(tuple(round(x, 4) for x in weight.grad.tolist()))
+        direction, state = method.step(gradients, state)
+        required.add(tuple(round(x, 4) for x in direction.tolist()))
+    assert found == required
+    assert len(found) > 1
 
 
 def test_a_barrier_is_told_the_main_loss() -> None:
@@ -113,7 +163,11 @@ def test_a_loss_that_does_not_reach_a_parameter_counts_as_zero() -> None:
     assert (first.grad.tolist(), second.grad.tolist()) == (MAIN, AUX)
 
 
-@each
+@pytest.mark.parametrize(
+    "method",
+    [method for method in EVERY if not isinstance(method, Hierarchy)],
+    ids=lambda method: type(method).__name__,
+)
 def test_a_scale_of_the_losses_is_seen_by_nobody(method: Any) -> None:
     plain, amp = (begin(method) for _ in range(2))
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
@@ -203,6 +257,36 @@ def test_a_state_is_taken_between_steps() -> None:
     surgery.accumulate(*model(x))
     with pytest.raises(RuntimeError, match="between steps"):
         surgery.state_dict()
+
+
+@pytest.mark.parametrize("options", [{}, {"project_on": "updated"}, {"rescale": True}], ids=str)
+@pytest.mark.parametrize("scale", [1.0, 1024.0])
+def test_a_hierarchy_is_the_references(options: Any, scale: float) -> None:
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale) if scale > 1 else None
+    bloop = HierarchicalBloop([0.5, 0.25], rho=[0.25, 0.125], **options)
+    weights = [nn.Parameter(torch.zeros(shape)) for shape in ((40, 5), (3,), ())]
+    surgery = Surgery(weights, Hierarchy(bloop), losses=3)
+    reference = bloop.init([fetch(w).astype("float64") for w in weights])
+    for seed in range(4):
+        gradients = [normal([w.shape for w in weights], 3 * seed + k) for k in range(3)]
+        emas = [[x.copy() for x in e] for e in reference.emas]
+        required, reference = bloop.step([wide(arrays(g, g)) for g in gradients], reference)
+        for k, gradient in enumerate(gradients):
+            with surgery.gradient(k):
+                for weight, leaf in zip(weights, gradient, strict=True):
+                    weight.grad = scale * leaf
+        surgery.combine(scaler=scaler)
+        sizes = [norm(flat(arrays(g, g))) for g in gradients]
+        u, condition = unit_roundoff(arrays(gradients[0], gradients[0])), 1.0
+        if seed:
+            spans = np.stack([flat(e) / norm(flat(e)) for e in emas])
+            condition = float(np.linalg.cond(spans @ spans.T))
+        found = flat(arrays([w.grad for w in weights], weights)) / scale
+        bound = hierarchy_gram_bound(u, found.size, sizes, condition)
+        require_close("direction", found, flat(required), bound)
+        for own, other in zip(surgery.state.emas, reference.emas, strict=True):
+            bound = average_drift(u, max(sizes), 0.125)
+            require_close("average", flat(arrays(own, weights)), flat(other), bound)
 
 
 def test_what_cannot_be_done_is_said() -> None:
