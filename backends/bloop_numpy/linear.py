@@ -11,17 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bloop_numpy._blas import CORES, routines
 from bloop_numpy._threads import Task, share_out, tasks
 from bloop_ref._columns import quiet
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 """Entries that are worked on at a time: what a step touches of them stays in cache."""
 
-ROW = 1 << 12
-"""Entries that are summed in the working dtype; the sums of rows are added in float64."""
-
-SHARE = 8
+SHARE = 2
 """Blocks that are worth a thread."""
 
 Block = npt.NDArray[Any]
@@ -38,8 +34,8 @@ def inner_products(
 ) -> list[float]:
     """Return the inner products of some pairs of vectors, each over all its leaves.
 
-    Products and sums of up to 4096 entries are taken in the dtype of the leaf, at least float32;
-    these are added in float64.
+    Products and sums of a block are taken by NumPy's BLAS, in the dtype of the leaf, at least
+    float32; these are added in float64.
 
     Args:
         vectors: k sequences of flat real arrays of equal lengths.
@@ -60,7 +56,7 @@ def inner_products(
             dtype = working_dtype(leaves)
             parts = [_as(x[block], dtype, s) for x, s in zip(leaves, shifts, strict=True)]
             for found, (i, j) in zip(sums, pairs, strict=True):
-                found.append(_dot(parts[i], parts[j]))
+                found.append(float(np.dot(parts[i], parts[j])))
         return sums
 
     found = share_out(sums_of, tasks([leaf.size for leaf in vectors[0]], BLOCK), SHARE)
@@ -70,12 +66,6 @@ def inner_products(
 
 def _sum(values: Sequence[float]) -> float:
     return math.fsum(values) if all(map(math.isfinite, values)) else sum(values)
-
-
-def _dot(x: Block, y: Block) -> float:
-    whole = x.size // ROW * ROW
-    rows = np.vecdot(x[:whole].reshape(-1, ROW), y[:whole].reshape(-1, ROW))
-    return float(np.sum(rows, dtype=np.float64)) + float(np.vecdot(x[whole:], y[whole:]))
 
 
 def combine(
@@ -109,47 +99,29 @@ def combine(
 
     @quiet
     def write(some: Sequence[Task]) -> None:
-        spare: dict[np.dtype[Any], Block] = {}
+        spare = {np.dtype(t): np.empty(BLOCK, t) for t in (np.float32, np.float64)}
         for position, block in some:
             parts = [vector[position][block] for vector in vectors]
             dtype = working_dtype(parts)
             for row, move, of, home in zip(rows, moves, out, homes, strict=True):
                 target = of[position][block]
                 y = target if target.dtype == dtype else np.empty(target.size, dtype)
-                _multiply(row[home], parts[home], y)
+                np.multiply(parts[home], dtype.type(row[home]), out=y)
                 for j, weight in enumerate(row):
                     if j != home and (type(weight) is not int or weight != 0):
-                        _add(weight, _as(parts[j], dtype, move[j]), y, spare)
+                        x = _as(parts[j], dtype, move[j])
+                        _add(weight, x, y, spare[dtype][: y.size])
                 if y is not target:
                     target[...] = y
 
-    sizes = [leaf.size for leaf in vectors[0]]
-    if routines(np.dtype(np.float32)):  # which share out the work themselves
-        write(tasks(sizes, CORES))
-    else:
-        share_out(write, tasks(sizes, BLOCK), SHARE)
+    share_out(write, tasks([leaf.size for leaf in vectors[0]], BLOCK), SHARE)
 
 
-def _multiply(weight: float, x: Block, y: Block) -> None:
-    """Write a multiple of x to y, which may be x itself."""
-    blas = routines(y.dtype)
-    if blas and weight != 0 and np.may_share_memory(x, y):
-        blas[0](weight, y)
-    else:
-        np.multiply(x, y.dtype.type(weight), out=y)
-
-
-def _add(weight: float, x: Block, y: Block, spare: dict[np.dtype[Any], Block]) -> None:
+def _add(weight: float, x: Block, y: Block, spare: Block) -> None:
     """Add a multiple of x to y in place."""
-    if weight != 0 and (blas := routines(y.dtype)):
-        blas[1](x, y, a=weight)
-    elif weight == 1:
-        np.add(y, x, out=y)
-    else:
-        scratch = spare.setdefault(y.dtype, np.empty(0, y.dtype))
-        if scratch.size < y.size:
-            scratch = spare[y.dtype] = np.empty(y.size, y.dtype)
-        np.add(y, np.multiply(x, y.dtype.type(weight), out=scratch[: y.size]), out=y)
+    if weight != 1:
+        x = np.multiply(x, y.dtype.type(weight), out=spare)
+    np.add(y, x, out=y)
 
 
 def exponent_of(vector: Flat) -> int:
