@@ -21,7 +21,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "verify": Command("bloop_proofs.verify", "proofs", "judge an implementation of Bloop"),
+    "verify": Command("bloop_proofs.verify", "proofs", "judge an implementation of a method"),
     "vectors": Command("bloop_proofs.vectors", "proofs", "write golden vectors for any language"),
     "demo": Command("bloop_proofs.demo", "demo", "compare Bloop with its neighbours on real data"),
 }

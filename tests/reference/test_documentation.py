@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 import bloop_ref
-from bloop_ref import coefficients, surgery
+from bloop_ref import coefficients, ire, surgery
 from bloop_ref.surgery import rows
 
+MODULES = {"ire", "surgery"}
 PUBLIC: dict[str, Any] = {
-    **{name: getattr(bloop_ref, name) for name in bloop_ref.__all__ if name != "surgery"},
+    **{name: getattr(bloop_ref, name) for name in bloop_ref.__all__ if name not in MODULES},
     **{f"surgery.{name}": getattr(surgery, name) for name in surgery.__all__},
+    **{f"ire.{name}": getattr(ire, name) for name in ire.__all__},
     **{f"surgery.rows.{name}": getattr(rows, name) for name in rows.__all__},
     **{
         f"coefficients.{name}": function
@@ -23,7 +25,7 @@ PUBLIC: dict[str, Any] = {
 STATES = {
     *("BloopState", "HierarchicalBloopState", "Diagnostics"),
     *(f"surgery.{name}" for name in surgery.__all__ if name.endswith("State")),
-    *("surgery.Method", "surgery.GramMethod"),
+    *("surgery.Method", "surgery.GramMethod", "ire.IREState"),
 }
 """What comes out of others, or is there to be derived from."""
 

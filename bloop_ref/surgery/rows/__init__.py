@@ -9,6 +9,7 @@ from bloop_ref.surgery.rows.balance import (
 from bloop_ref.surgery.rows.cagrad import cagrad_row
 from bloop_ref.surgery.rows.conflict import grad_vac_row, pcgrad_row
 from bloop_ref.surgery.rows.gates import a_gem_row, cosine_gate_row, dynamic_barrier_row, mixed_row
+from bloop_ref.surgery.rows.hierarchy import hierarchy_pairs, hierarchy_row
 from bloop_ref.surgery.rows.least_norm import mgda_row
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "dynamic_barrier_row",
     "equalised_row",
     "grad_vac_row",
+    "hierarchy_pairs",
+    "hierarchy_row",
     "magnitude_similarity",
     "meta_balance_row",
     "mgda_row",
