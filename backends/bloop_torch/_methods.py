@@ -10,12 +10,12 @@ import optree
 import torch
 from torch import Tensor
 
-from bloop_ref.surgery import GramMethod, Hierarchy, Method
+from bloop_ref.surgery import GramMethod, Hierarchy, Method, SamGS
 from bloop_torch._columns import Columns
 from bloop_torch._hierarchy import applies, hierarchy_step
 from bloop_torch._leaves import Row, check_rows, same_memory_order, writable
 from bloop_torch._loss_scale import Unit
-from bloop_torch._shards import is_sharded
+from bloop_torch._shards import is_sharded, local, spread
 
 Outcome = tuple[list[Tensor | None], Any, Tensor | bool]
 """The direction, the next state, and whether all gradients are finite."""
@@ -98,21 +98,54 @@ def _is_zero(weight: Any) -> bool:
 def _vector_step(rows: Sequence[Row], step: Step) -> Outcome:
     losses = len(rows[0])
     if any(x is not None and is_sharded(x) for row in rows for x in row):
+        if isinstance(step.method, SamGS):
+            return _sharded_step(rows, step, step.method)
         raise TypeError(
-            f"{type(step.method).__name__} works entry by entry, with its own state at the size of "
-            "the parameters, and takes no sharded gradients (DTensor); Gram methods do"
+            f"{type(step.method).__name__} works leaf by leaf or with averages of its own, and "
+            "takes no sharded gradients (DTensor); Gram methods, SamGS and plain hierarchies do"
         )
     finite: Tensor | bool = True
     if step.check:
         columns = Columns.of(rows, [() for _ in rows])
         _, _, finite = columns.inner_products([], check=range(losses))
-    scaled = isinstance(step.unit, Tensor) or step.unit != 1
-    gradients = [
-        [x / step.unit if scaled and x is not None else x for x in column]
-        for column in zip(*rows, strict=True)
-    ]
+    gradients = [[_over(x, step.unit) for x in column] for column in zip(*rows, strict=True)]
     direction, state = step.method.step(gradients, step.state, **step.given)
-    return [x * step.unit if scaled and x is not None else x for x in direction], state, finite
+    return [_over(x, 1 / step.unit) for x in direction], state, finite
+
+
+def _sharded_step(rows: Sequence[Row], step: Step, method: SamGS) -> Outcome:
+    """Take a step of SAM-GS on the parts of this process; only the norms need the others."""
+    losses = len(rows[0])
+    columns = Columns.of(rows, [() for _ in rows])
+    diagonal = [(k, k) for k in range(losses)]
+    totals, exponents, finite = columns.inner_products(
+        diagonal, check=range(losses) if step.check else ()
+    )
+    device = step.state.dissimilarity.device
+    gram: list[list[Any]] = [[None] * losses for _ in range(losses)]
+    for k, total in enumerate(totals):
+        gram[k][k] = torch.as_tensor(total, dtype=torch.float64, device=device)
+    units = [
+        torch.as_tensor(math.ldexp(1.0, e) / step.unit, dtype=torch.float64, device=device)
+        for e in exponents
+    ]
+    parts = [[_over(local(x), step.unit) for x in column] for column in zip(*rows, strict=True)]
+    momenta = tuple([local(x) for x in momentum] for momentum in step.state.momenta)
+    direction, state = method.step(parts, step.state._replace(momenta=momenta), norms=(gram, units))
+    whole = [
+        spread(_over(x, 1 / step.unit), like=next((y for y in row if y is not None), None))
+        for x, row in zip(direction, rows, strict=True)
+    ]
+    momenta = tuple(
+        [spread(x, like=old) for x, old in zip(new, olds, strict=True)]
+        for new, olds in zip(state.momenta, step.state.momenta, strict=True)
+    )
+    return whole, state._replace(momenta=momenta), finite
+
+
+def _over(leaf: Tensor | None, unit: Unit) -> Tensor | None:
+    scaled = isinstance(unit, Tensor) or unit != 1
+    return leaf / unit if scaled and leaf is not None else leaf
 
 
 def _direction_for(row: Row) -> Tensor | None:

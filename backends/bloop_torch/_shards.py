@@ -79,6 +79,22 @@ def local(leaf: Tensor | None) -> Tensor | None:
     return leaf.to_local() if leaf is not None and is_sharded(leaf) else leaf
 
 
+def spread(part: Tensor | None, *, like: Tensor | None) -> Tensor | None:
+    """Return the tensor of which this process has a part, placed like another one."""
+    if part is None or like is None or not is_sharded(like):
+        return part
+    from torch.distributed.tensor import DTensor
+
+    return DTensor.from_local(
+        part,
+        like.device_mesh,
+        like.placements,
+        run_check=False,
+        shape=like.shape,
+        stride=like.stride(),
+    )
+
+
 def summed(sums: Mapping[Axes, Tensor]) -> Tensor:
     """Return the sum of some scalars over all leaves and all processes that have a part of them.
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from bloop_ref._arrays import beside, join, parts
 from bloop_ref._columns import combination, leaf_dtypes, quiet
 from bloop_ref._scalars import check_range, ratio
-from bloop_ref._typing import Leaves, Scalar, Vector
+from bloop_ref._typing import Leaves, Rows, Scalar, Vector
 from bloop_ref._vectors import Columns, align
 from bloop_ref.ema import Tracking
 from bloop_ref.surgery._algebra import minimum, over, root, where
@@ -94,12 +94,20 @@ class SamGS(Method):
         return len(state.momenta)
 
     @quiet
-    def step(self, gradients: Sequence[Vector], state: SamGSState) -> tuple[Vector, SamGSState]:
+    def step(
+        self,
+        gradients: Sequence[Vector],
+        state: SamGSState,
+        *,
+        norms: tuple[Rows, Sequence[Scalar]] | None = None,
+    ) -> tuple[Vector, SamGSState]:
         """Return the direction and the next state.
 
         Args:
             gradients: [g_main, g_aux, ...], pytrees of arrays; ``None`` is zero.
             state: what ``init`` or the previous ``step`` returned.
+            norms: where the gradients are parts of longer ones, ``gram`` and ``units`` of the whole
+                as in ``GramMethod``, of which the diagonal is read. All else is entry by entry.
         """
         losses = len(gradients)
         self._check_losses("gradients", losses)
@@ -117,13 +125,14 @@ class SamGS(Method):
             _averaged(both.of(gradient, momentum), 1 - beta1)
             for gradient, momentum in zip(columns.leaves, both.leaves[losses:], strict=True)
         )
-        gram, units = measured(columns, diagonal(losses))
+        gram, units = measured(columns, diagonal(losses)) if norms is None else norms
         similarity = magnitude_similarity(gram, units)
         unlike = (1 - similarity) * (1 - similarity)
         h = beta2 * state.dissimilarity + (1 - beta2) * unlike + epsilon
         decays = (beta1 * state.decays[0], beta2 * state.decays[1])
         scale = ratio(1, (1 - decays[0]) * root(ratio(h, 1 - decays[1])))
-        equalised = combination(columns, equalised_row(gram, units), units=(1,) * losses)
+        own = [over(x, unit) for x, unit in zip(columns.units, units, strict=True)]
+        equalised = combination(columns, equalised_row(gram, units), units=own)
         modulated = _modulated(columns, momenta, scale)
         direction = _choose(columns, similarity < gamma, equalised, modulated)
         after = SamGSState(tuple(map(columns.unflatten, momenta)), h, decays)

@@ -19,11 +19,13 @@ from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
-from bloop_ref.surgery import PCGrad
+from bloop_ref import HierarchicalBloop
+from bloop_ref.surgery import Hierarchy, Method, PCGrad, SamGS
 from bloop_torch import Bloop, Surgery
 from tests.torch.models import TwoLosses, batches, two_losses
 
 LAM, RHO, STEPS = 0.5, 0.25, 3
+HIERARCHY = Hierarchy(HierarchicalBloop([LAM], RHO))
 Result = dict[str, list[Tensor]]
 
 
@@ -117,8 +119,8 @@ def make(model: nn.Module, **options: Any) -> Bloop:
     return Bloop(model.named_parameters(), lam=LAM, rho=RHO, **options)
 
 
-def surgery(model: nn.Module, **options: Any) -> Surgery:
-    return Surgery(model.named_parameters(), PCGrad(), **options)
+def surgery(model: nn.Module, method: Method | None = None, **options: Any) -> Surgery:
+    return Surgery(model.named_parameters(), method or PCGrad(), **options)
 
 
 def ddp(rank: int, size: int, part: slice) -> dict[str, Result]:
@@ -153,6 +155,10 @@ def fsdp(rank: int, size: int, part: slice) -> dict[str, Result]:
         results[f"fsdp, {step.__name__}"] = train(model, make(model), part, step, groups=1)
     model = sharded()
     results["surgery, fsdp"] = train(model, surgery(model), part, shared, groups=1)
+    for method in (SamGS(), HIERARCHY):
+        model = sharded()
+        name = f"{type(method).__name__}, fsdp"
+        results[name] = train(model, surgery(model, method), part, shared)
     return results
 
 

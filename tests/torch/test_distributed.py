@@ -8,8 +8,15 @@ import torch
 
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_roundoff
-from bloop_ref.surgery import PCGrad
+from bloop_proofs.tolerances import (
+    average_bound,
+    direction_bound,
+    modulation_error,
+    norm,
+    product_error,
+    unit_roundoff,
+)
+from bloop_ref.surgery import PCGrad, SamGS
 from bloop_torch import Bloop, Surgery
 from tests.torch.agreement import arrays, fetch
 from tests.torch.models import batches, gradients, two_losses
@@ -26,6 +33,8 @@ KINDS = {
         "surgery, ddp",
         "surgery, ddp, shared",
         "surgery, fsdp",
+        "SamGS, fsdp",
+        "Hierarchy, fsdp",
         "surgery, tensor parallel",
     },
     4: {
@@ -38,6 +47,8 @@ KINDS = {
         "surgery, ddp",
         "surgery, ddp, shared",
         "surgery, fsdp",
+        "SamGS, fsdp",
+        "Hierarchy, fsdp",
     },
 }
 
@@ -95,7 +106,7 @@ def test_parallel_training_gives_what_one_process_does(alone: Any, together: Any
     size, results = together
     assert set(results[0]) == KINDS[size]
     for name, result in results[0].items():
-        if name.startswith("surgery"):
+        if "ema" not in result:
             continue
         found = flat([fetch(x) for x in result["direction"]])
         require_close(f"direction, {name}", found, direction, direction_tolerance)
@@ -121,6 +132,34 @@ def test_parallel_surgery_gives_what_one_process_does(together: Any) -> None:
     for name, result in results[0].items():
         if name.startswith("surgery"):
             require_close(name, flat([fetch(x) for x in result["direction"]]), required, bound)
+
+
+def test_a_sharded_hierarchy_of_two_is_bloop(alone: Any, together: Any) -> None:
+    direction, _, tolerance, _ = alone
+    _, results = together
+    found = flat([fetch(x) for x in results[0]["Hierarchy, fsdp"]["direction"]])
+    require_close("direction", found, direction, tolerance)
+
+
+def test_sharded_sam_gs_gives_what_one_process_does(together: Any) -> None:
+    model = two_losses()
+    surgery = Surgery(model.named_parameters(), SamGS())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    like, bound = list(model.parameters()), 0.0
+    for x in batches(STEPS):
+        losses = model(x)
+        pair = [arrays(g, like) for g in gradients(losses, like)]
+        u, n = unit_roundoff(pair[0]), sum(p.numel() for p in like)
+        surgery.backward(*losses)
+        # of degree 2 in the gradients, whose means over processes differ by rounding
+        h = float(surgery.state.dissimilarity) / (1 - float(surgery.state.decays[1]))
+        size = sum(norm(flat(g)) ** 2 for g in pair) / h**0.5
+        bound += size * (modulation_error(u, n, 1.0, h) + 4 * product_error(u, 8))
+        optimizer.step()
+    required = flat([fetch(p.grad) for p in like])
+    _, results = together
+    found = flat([fetch(x) for x in results[0]["SamGS, fsdp"]["direction"]])
+    require_close("SamGS", found, required, bound)
 
 
 def test_all_processes_have_the_same_bits(together: Any) -> None:

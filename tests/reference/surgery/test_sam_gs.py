@@ -146,3 +146,15 @@ def test_the_step_that_follows_on_fractions(rational: Any) -> None:
     d = rational(np.array([3, 4]))
     found = surgery.sam_gs_post_step(d, losses=2, epsilon=0, max_norm=1)
     assert list(found) == [Fraction(3, 5), Fraction(4, 5)]
+
+
+@pytest.mark.parametrize("far", [1.0, 200.0])
+def test_parts_of_gradients_need_only_the_norms_of_the_whole(far: float) -> None:
+    method = surgery.SamGS()
+    g = [np.array([3.0, 4.0, 0.0]), far * np.array([0.0, 1.0, -1.0])]
+    whole, _ = method.step(g, method.init(g[0]))
+    gram = [[x @ y for y in g] for x in g]
+    for part in (slice(0, 1), slice(1, 3)):
+        own = [x[part] for x in g]
+        found, _ = method.step(own, method.init(own[0]), norms=(gram, (1, 1)))
+        np.testing.assert_array_equal(found, whole[part])
