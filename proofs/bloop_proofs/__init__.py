@@ -1,9 +1,10 @@
-"""The conformance suite of Bloop: laws that judge any implementation, in any framework."""
+"""The conformance suite of Bloop and its neighbours: laws that judge any implementation."""
 
 from bloop_proofs.adapters import from_class, from_dict, from_flat
 from bloop_proofs.cases import Case
 from bloop_proofs.law import Law, LawViolation
 from bloop_proofs.laws import LAWS
+from bloop_proofs.methods import METHOD_LAWS, METHODS, check_method
 from bloop_proofs.parametrize import parametrize_with_laws
 from bloop_proofs.replay import replay
 from bloop_proofs.report import Diagnosis, Report, Result
@@ -13,6 +14,8 @@ from bloop_proofs.subject import ProtocolError, StepRaised
 
 __all__ = [
     "LAWS",
+    "METHODS",
+    "METHOD_LAWS",
     "Case",
     "Diagnosis",
     "Law",
@@ -23,6 +26,7 @@ __all__ = [
     "Result",
     "StepRaised",
     "check_implementation",
+    "check_method",
     "from_class",
     "from_dict",
     "from_flat",

@@ -8,10 +8,11 @@ from hypothesis.strategies import SearchStrategy
 
 from bloop_proofs.cases import Case
 from bloop_proofs.frameworks import Framework
-from bloop_proofs.subject import Subject
 
 Group = Literal["paper", "numerics"]
 Inputs = Callable[[Framework], SearchStrategy[Case]]
+Check = Callable[[Any, Case], None]
+"""A theorem tried on a subject, of Bloop or of another method, and on one input."""
 
 
 class LawViolation(AssertionError):
@@ -31,7 +32,7 @@ class Law:
     group: Group
     equation: str
     statement: str
-    check: Callable[[Subject, Case], None]
+    check: Check
     inputs: Inputs
     cost: int = 1
     may_refuse: str = ""
@@ -52,10 +53,10 @@ class Failure:
 
 def law(
     *, group: Group, equation: str, inputs: Inputs, cost: int = 1, may_refuse: str = ""
-) -> Callable[[Callable[[Subject, Case], None]], Law]:
+) -> Callable[[Check], Law]:
     """Make a law of a function whose name is its sentence and whose docstring its theorem."""
 
-    def decorate(check: Callable[[Subject, Case], None]) -> Law:
+    def decorate(check: Check) -> Law:
         statement = " ".join((check.__doc__ or "").split())
         name = check.__name__.replace("_", "-")
         return Law(name, group, equation, statement, check, inputs, cost, may_refuse)

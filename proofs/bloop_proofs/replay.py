@@ -5,12 +5,22 @@ from typing import Any
 
 from bloop_proofs.cases import Case
 from bloop_proofs.frameworks import Framework, framework_named
-from bloop_proofs.laws import laws_named
+from bloop_proofs.laws import LAWS, laws_named
+from bloop_proofs.methods.laws import METHOD_LAWS
+from bloop_proofs.methods.registry import method_named
+from bloop_proofs.methods.subject import MethodSubject
 from bloop_proofs.quiet import silence
 from bloop_proofs.subject import Step, Subject
 
 
-def replay(law: str, step: Step, case: Mapping[str, Any], *, framework: str = "numpy") -> None:
+def replay(
+    law: str,
+    step: Step,
+    case: Mapping[str, Any],
+    *,
+    framework: str = "numpy",
+    method: str = "bloop",
+) -> None:
     """Judge an implementation by one law on one input.
 
     Args:
@@ -18,6 +28,7 @@ def replay(law: str, step: Step, case: Mapping[str, Any], *, framework: str = "n
         step: the implementation, as for ``check_implementation``.
         case: the inputs of the law by name, gradients as lists of the framework's arrays.
         framework: the framework of ``step``.
+        method: the method that ``step`` implements, as for ``check_method``.
 
     Raises:
         LawViolation: the law does not hold here; the message says what was required and found.
@@ -37,9 +48,15 @@ def replay(law: str, step: Step, case: Mapping[str, Any], *, framework: str = "n
         bloop_proofs.law.LawViolation: new_ema must be [1] within ...; found [2], ...
     """
     known = framework_named(framework)
-    (entry,) = laws_named([law])
+    inputs = Case(**{k: _numpy(v, known) for k, v in case.items()})
+    subject: Any = Subject(step, known)
+    catalogue = LAWS
+    if method != "bloop":
+        subject = MethodSubject(step, known, method_named(method))
+        catalogue = METHOD_LAWS[method]
+    (entry,) = laws_named([law], catalogue)
     with silence():
-        entry.check(Subject(step, known), Case(**{k: _numpy(v, known) for k, v in case.items()}))
+        entry.check(subject, inputs)
 
 
 def _numpy(value: Any, framework: Framework) -> Any:

@@ -55,6 +55,7 @@ class Report:
     examples: int
     results: tuple[Result, ...]
     diagnosis: tuple[Diagnosis, ...] = ()
+    method: str = "bloop"
 
     @property
     def passed(self) -> bool:
@@ -74,6 +75,7 @@ class Report:
         """Return the report as plain lists, dicts, strings and numbers."""
         return {
             "subject": self.subject,
+            "method": self.method,
             "framework": self.framework,
             "seed": self.seed,
             "examples": self.examples,

@@ -2,22 +2,35 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import hypothesis
 import numpy as np
 from hypothesis.errors import Flaky
 
 from bloop_proofs.cases import Case
-from bloop_proofs.frameworks import framework_named
+from bloop_proofs.frameworks import Framework, framework_named
 from bloop_proofs.law import Failure, Law, LawViolation
 from bloop_proofs.laws import LAWS, laws_named
 from bloop_proofs.mistakes import diagnose
 from bloop_proofs.quiet import SETTINGS, apart, silence
-from bloop_proofs.report import Report, Result, Status
+from bloop_proofs.report import Diagnosis, Report, Result, Status
 from bloop_proofs.source import Source, source_of
 from bloop_proofs.subject import LeafError, ProtocolError, Step, StepRaised, Subject
+
+
+class Judged(Protocol):
+    """What the runner needs of a subject; its laws need more."""
+
+    @property
+    def step(self) -> Step:
+        """The implementation."""
+
+    @property
+    def framework(self) -> Framework:
+        """The framework whose arrays it takes."""
+
 
 ORDINARY = Case(
     g_main=[np.array([3.0, 4.0], np.float32), np.array([[1.0]], np.float32)],
@@ -72,18 +85,51 @@ def check_implementation(
     expected = expected_failures or {}
     chosen = checked_laws(step, framework, laws, examples, expected)
     subject = Subject(step, framework_named(framework))
-    source = source_of(step)
+    return judged(
+        subject,
+        chosen,
+        examples=examples,
+        seed=seed,
+        expected=expected,
+        progress=progress,
+        probe=lambda: subject.of(ORDINARY),
+        diagnose=lambda: diagnose(subject, seed=seed),
+    )
+
+
+def judged(
+    subject: Judged,
+    laws: Iterable[Law],
+    *,
+    examples: int,
+    seed: int,
+    expected: Mapping[str, str],
+    progress: Callable[[Result], None] | None,
+    probe: Callable[[], Any],
+    diagnose: Callable[[], tuple[Diagnosis, ...]],
+    method: str = "bloop",
+) -> Report:
+    """Return the verdict on a subject of Bloop or of another method, by the laws given.
+
+    ``probe`` raises ``ProtocolError`` for a subject that does not answer in form; ``diagnose``
+    names the mistakes of one that breaks a law.
+    """
+    source = source_of(subject.step)
     with silence():
-        _probe(subject)
+        # what else is wrong breaks laws, each of which will say so
+        with contextlib.suppress(StepRaised, LeafError):
+            probe()
         results = []
-        for law in chosen:
-            result = _judge(law, subject, source, examples, seed, expected.get(law.name))
+        for law in laws:
+            why = expected.get(law.name)
+            result = _judge(law, subject, source, examples, seed, why, method)
             results.append(result)
             if progress:
                 progress(result)
         failed = any(result.status in ("failed", "xfailed") for result in results)
-        diagnosis = diagnose(subject, seed=seed) if failed else ()
-    return Report(source.name, framework, seed, examples, tuple(results), diagnosis)
+        diagnosis = diagnose() if failed else ()
+    name = subject.framework.name
+    return Report(source.name, name, seed, examples, tuple(results), diagnosis, method)
 
 
 def checked_laws(
@@ -92,6 +138,7 @@ def checked_laws(
     laws: str | Iterable[str],
     examples: Any,
     expected_failures: Mapping[str, str],
+    catalogue: Sequence[Law] = LAWS,
 ) -> tuple[Law, ...]:
     """Return the laws to try; raise where an argument of ``check_implementation`` is wrong."""
     if not callable(step):
@@ -99,23 +146,23 @@ def checked_laws(
     framework_named(framework)
     if not isinstance(examples, int) or examples < 1:
         raise ValueError(f"examples must be a whole number, at least 1; found {examples!r}")
-    known = {law.name for law in LAWS}
+    known = {law.name for law in catalogue}
     for name, reason in expected_failures.items():
         if name not in known:
             raise ValueError(f"expected_failures must name laws; found {name!r}, which is none")
         if not reason.strip():
             raise ValueError(f"expected_failures must give a reason for {name!r}; found none")
-    return laws_named(laws)
-
-
-def _probe(subject: Subject) -> None:
-    """Raise ``ProtocolError`` where the step returns no pair of gradients; the rest is for laws."""
-    with contextlib.suppress(StepRaised, LeafError):  # breaks laws, each of which will say so
-        subject.of(ORDINARY)
+    return laws_named(laws, catalogue)
 
 
 def _judge(
-    law: Law, subject: Subject, source: Source, examples: int, seed: int, expected: str | None
+    law: Law,
+    subject: Judged,
+    source: Source,
+    examples: int,
+    seed: int,
+    expected: str | None,
+    method: str,
 ) -> Result:
     """Try one law and say what came of it."""
     started = time.perf_counter()
@@ -129,13 +176,13 @@ def _judge(
         status = "failed" if expected is None else "xfailed"
         message = " ".join(str(failure.error).split())
         message = message if expected is None else f"expected, {expected}: {message}"
-        counterexample = source.counterexample(law, failure, subject.framework)
+        counterexample = source.counterexample(law, failure, subject.framework, method)
     seconds = time.perf_counter() - started
     form = (law.name, law.group, law.equation, law.statement)
     return Result(*form, status, message, counterexample, tried, seconds)
 
 
-def try_law(law: Law, subject: Subject, *, examples: int, seed: int) -> tuple[int, Failure | None]:
+def try_law(law: Law, subject: Judged, *, examples: int, seed: int) -> tuple[int, Failure | None]:
     """Return how many inputs a law was tried on, and the smallest that breaks it, if one does.
 
     Where none does, but the step refuses some that it may refuse, one of those is returned.

@@ -29,8 +29,12 @@ class Source:
     lines: tuple[str, ...]
     helpers: tuple[str, ...] = ()
 
-    def counterexample(self, law: Law, failure: Failure, framework: Framework) -> str:
+    def counterexample(
+        self, law: Law, failure: Failure, framework: Framework, method: str = "bloop"
+    ) -> str:
         """Return a program that shows a failure: it raises what the subject broke."""
+        options = f'framework="{framework.name}"'
+        options += f', method="{method}"' if method != "bloop" else ""
         theorem = textwrap.wrap(f"{law.name} ({law.equation}): {law.statement}", 98)
         return "\n".join(
             [
@@ -39,7 +43,7 @@ class Source:
                 f"from bloop_proofs import {', '.join(sorted({*self.helpers, 'replay'}))}",
                 *self.lines,
                 failure.case.code(framework),
-                f'replay("{law.name}", step, case, framework="{framework.name}")',
+                f'replay("{law.name}", step, case, {options})',
             ]
         )
 
@@ -80,7 +84,7 @@ class _Named:
     """A callable that knows by what name it was loaded."""
 
     def __init__(self, target: Step, spec: str) -> None:
-        self._target = target
+        self._target = self.__wrapped__ = target
         self.__bloop_source__ = Source(spec, (f"step = load({spec!r})",), ("load",))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

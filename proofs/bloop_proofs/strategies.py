@@ -79,11 +79,11 @@ def gradients(shapes: Shapes, *dtypes: tuple[str, ...]) -> st.SearchStrategy[lis
         >>> second
         [array([0., 0.], dtype=float32), array(0., dtype=float32)]
     """
-    total = _count(shapes, *dtypes)
-    return st.binary(min_size=total, max_size=total).map(lambda drawn: _cut(drawn, shapes, *dtypes))
+    total = count(shapes, *dtypes)
+    return st.binary(min_size=total, max_size=total).map(lambda drawn: cut(drawn, shapes, *dtypes))
 
 
-def _count(shapes: Shapes, *dtypes: tuple[str, ...]) -> int:
+def count(shapes: Shapes, *dtypes: tuple[str, ...]) -> int:
     """Return how many bytes make gradients of given shapes and dtypes."""
     return sum(_size(*leaf) for names in dtypes for leaf in zip(shapes, names, strict=True))
 
@@ -92,7 +92,7 @@ def _size(shape: tuple[int, ...], dtype: str) -> int:
     return math.prod(shape) * (2 if dtype.startswith("c") else 1)
 
 
-def _cut(drawn: bytes, shapes: Shapes, *dtypes: tuple[str, ...]) -> list[Gradient]:
+def cut(drawn: bytes, shapes: Shapes, *dtypes: tuple[str, ...]) -> list[Gradient]:
     """Return the gradients that bytes stand for; bytes that are left over stand for nothing."""
     numbers = ENTRIES[np.frombuffer(drawn, dtype=np.uint8)]
     made, start = [], 0
@@ -164,8 +164,8 @@ def inputs(
         forms = [_form(dtype, leaves, len(more)) for dtype in choices[0] for leaves in shapes]
 
         def build(drawn: bytes) -> Case:
-            (dtype, leaves, *values), entries = _choose(drawn, choices)
-            vectors = _cut(entries, leaves, *_form(dtype, leaves, len(more))[1:])
+            (dtype, leaves, *values), entries = choose(drawn, choices)
+            vectors = cut(entries, leaves, *_form(dtype, leaves, len(more))[1:])
             case = Case(
                 **dict(zip(("g_main", "g_aux", "ema", *more), vectors, strict=True)),
                 **dict(zip(options, values, strict=True)),
@@ -174,28 +174,28 @@ def inputs(
                 nonzero(case.ema)
             return then(case) if then else case
 
-        total = sum(map(_width, choices)) + max(_count(*form) for form in forms)
+        total = sum(map(width, choices)) + max(count(*form) for form in forms)
         return st.binary(min_size=total, max_size=total).map(build)
 
     return strategy
 
 
 def _form(pair: tuple[tuple[str, ...], ...], leaves: Shapes, more: int) -> tuple[Any, ...]:
-    """Return shapes, and the dtypes of all vectors of a case, as ``_cut`` takes them."""
+    """Return shapes, and the dtypes of all vectors of a case, as ``cut`` takes them."""
     like, ema_like = (tuple(x for _, x in zip(leaves, cycle(names))) for names in pair)
     return leaves, like, like, ema_like, *[like] * more
 
 
-def _choose(drawn: bytes, choices: Sequence[Sequence[Any]]) -> tuple[list[Any], bytes]:
+def choose(drawn: bytes, choices: Sequence[Sequence[Any]]) -> tuple[list[Any], bytes]:
     """Return one of each of several options, as the first bytes say, and the other bytes."""
     chosen = []
     for options in choices:
-        width = _width(options)
-        chosen.append(options[int.from_bytes(drawn[:width]) % len(options)])
-        drawn = drawn[width:]
+        taken = width(options)
+        chosen.append(options[int.from_bytes(drawn[:taken]) % len(options)])
+        drawn = drawn[taken:]
     return chosen, drawn
 
 
-def _width(options: Sequence[Any]) -> int:
+def width(options: Sequence[Any]) -> int:
     """Return how many bytes it takes to choose one of several options."""
     return (len(options) - 1).bit_length() // 8 + 1

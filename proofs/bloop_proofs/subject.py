@@ -64,13 +64,7 @@ class Subject:
         self, g_main: list[Any], g_aux: list[Any], ema: list[Any], *, lam: float, rho: float
     ) -> Output:
         """Run a step on arrays of the framework; raise ``ProtocolError`` unless it returns two."""
-        try:
-            returned = self.step(g_main, g_aux, ema, lam=lam, rho=rho)
-        except ProtocolError:  # an adapter's
-            raise
-        except (Exception, SystemExit) as error:
-            line = " ".join(str(error).split())[:200]
-            raise StepRaised(f"step raised {type(error).__name__}: {line}") from error
+        returned = called(self.step, g_main, g_aux, ema, lam=lam, rho=rho)
         direction, new_ema = pair(returned)
         return Output(
             self._gradient("direction", direction, "g_main", g_main),
@@ -79,30 +73,51 @@ class Subject:
         )
 
     def _gradient(self, name: str, found: Any, source: str, like: list[Any]) -> Gradient:
-        """Return what was returned as NumPy arrays; raise where it cannot be compared at all."""
-        if not isinstance(found, tuple | list) or len(found) != len(like):
+        return returned_gradient(self.framework, REQUIRED, name, found, source, like)
+
+
+def returned_gradient(
+    framework: Framework, required: str, name: str, found: Any, source: str, like: Sequence[Any]
+) -> Gradient:
+    """Return what was returned as NumPy arrays; raise where it cannot be compared at all.
+
+    It has to be like the arrays ``like`` that were given under the name ``source``; ``required``
+    begins the message that says so.
+    """
+    if not isinstance(found, tuple | list) or len(found) != len(like):
+        raise ProtocolError(
+            f"{required}, each a list of {len(like)} arrays, one per parameter; "
+            f"found {describe(found)} for {name}"
+        )
+    for i, leaf in enumerate(found):
+        if not framework.is_array(leaf):
             raise ProtocolError(
-                f"{REQUIRED}, each a list of {len(like)} arrays, one per parameter; "
-                f"found {describe(found)} for {name}"
+                f"{required}, each a list of {framework.name} arrays; "
+                f"found {describe(leaf)} for {name}[{i}]"
             )
-        for i, leaf in enumerate(found):
-            if not self.framework.is_array(leaf):
-                raise ProtocolError(
-                    f"{REQUIRED}, each a list of {self.framework.name} arrays; "
-                    f"found {describe(leaf)} for {name}[{i}]"
-                )
-        leaves = [self.framework.numpy(leaf) for leaf in found]
-        for i, (leaf, model) in enumerate(zip(leaves, like, strict=True)):
-            if _kind(leaf.dtype) == "no":
-                raise ProtocolError(f"{name}[{i}] must hold numbers; found dtype {leaf.dtype}")
-            if math.prod(leaf.shape) != math.prod(model.shape) or (
-                _kind(leaf.dtype) != _kind(model.dtype)
-            ):
-                raise LeafError(
-                    f"{name}[{i}] must have {_entries(model)} like {source}[{i}]; "
-                    f"found {_entries(leaf)}"
-                )
-        return leaves
+    leaves = [framework.numpy(leaf) for leaf in found]
+    for i, (leaf, model) in enumerate(zip(leaves, like, strict=True)):
+        if _kind(leaf.dtype) == "no":
+            raise ProtocolError(f"{name}[{i}] must hold numbers; found dtype {leaf.dtype}")
+        if math.prod(leaf.shape) != math.prod(model.shape) or (
+            _kind(leaf.dtype) != _kind(model.dtype)
+        ):
+            raise LeafError(
+                f"{name}[{i}] must have {_entries(model)} like {source}[{i}]; "
+                f"found {_entries(leaf)}"
+            )
+    return leaves
+
+
+def called(step: Step, *arguments: Any, **options: Any) -> Any:
+    """Return what a step returns; raise ``StepRaised`` where it raises."""
+    try:
+        return step(*arguments, **options)
+    except ProtocolError:  # an adapter's
+        raise
+    except (Exception, SystemExit) as error:
+        line = " ".join(str(error).split())[:200]
+        raise StepRaised(f"step raised {type(error).__name__}: {line}") from error
 
 
 def pair(returned: Any) -> tuple[Any, Any]:

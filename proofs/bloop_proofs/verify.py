@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich import box
@@ -16,7 +17,9 @@ from rich.text import Text
 from bloop_proofs import vectors
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
-from bloop_proofs.laws import laws_named
+from bloop_proofs.laws import LAWS, laws_named
+from bloop_proofs.methods import METHOD_LAWS, METHODS, check_method
+from bloop_proofs.methods.registry import method_named
 from bloop_proofs.report import Report, Result
 from bloop_proofs.runner import check_implementation
 from bloop_proofs.source import load
@@ -36,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "subject",
         nargs="?",
         metavar="MODULE_OR_FILE:CALLABLE",
-        help="step(g_main, g_aux, ema, *, lam, rho) -> (direction, new_ema)",
+        help="step(g_main, g_aux, ema, *, lam, rho) -> (direction, new_ema); see --method",
+    )
+    parser.add_argument(
+        "--method",
+        default="bloop",
+        metavar="METHOD",
+        help=f"bloop (the default) or {', '.join(METHODS)}",
     )
     parser.add_argument("--vectors", metavar="FILE", help="judge outputs for golden vectors")
     parser.add_argument("--framework", choices=FRAMEWORKS, default="numpy")
@@ -70,8 +79,13 @@ def run(args: argparse.Namespace) -> int:
 def _judge(args: argparse.Namespace) -> Report:
     if bool(args.subject) == bool(args.vectors):
         raise CallError("give either MODULE_OR_FILE:CALLABLE or --vectors FILE")
+    if args.vectors and args.method != "bloop":
+        raise CallError("golden vectors are Bloop's: give no --method with --vectors")
     if args.vectors:
         return vectors.judge(args.vectors)
+    if args.method != "bloop":
+        method_named(args.method)
+    catalogue = LAWS if args.method == "bloop" else METHOD_LAWS[args.method]
     chosen = args.laws if args.laws in ("all", "paper", "numerics") else args.laws.split(",")
     reasons = _reasons(args.expected_failures) if args.expected_failures else {}
     step = load(args.subject)
@@ -84,12 +98,15 @@ def _judge(args: argparse.Namespace) -> Report:
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
-        task = progress.add_task("laws", total=len(laws_named(chosen)))
+        task = progress.add_task("laws", total=len(laws_named(chosen, catalogue)))
 
         def advance(result: Result) -> None:
             progress.update(task, advance=1, description=result.law)
 
-        return check_implementation(
+        check: Callable[..., Report] = check_implementation
+        if args.method != "bloop":
+            check = partial(check_method, method=args.method)
+        return check(
             step,
             framework=args.framework,
             laws=chosen,
@@ -113,7 +130,9 @@ def _reasons(path: Path) -> Mapping[str, str]:
 def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     """Print a report: a table, the diagnosis and the first counterexample, on one screen."""
     broken = report.broken
-    console.print(f"{report.subject} ({report.framework}, seed {report.seed})", markup=False)
+    method = f"{report.method}, " if report.method != "bloop" else ""
+    head = f"{report.subject} ({method}{report.framework}, seed {report.seed})"
+    console.print(head, markup=False)
     if verbose:
         console.print(_table(report.results))
     elif broken:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import bloop_proofs
-from bloop_proofs import LAWS
+from bloop_proofs import LAWS, METHOD_LAWS, METHODS
 from bloop_proofs.laws.__main__ import page
+from bloop_proofs.methods.mistakes import METHOD_MISTAKES
 from bloop_proofs.mistakes import CATALOGUE
 from bloop_ref.cli import main
 from tests.proofs.subjects import EXAMPLES, ROOT
@@ -60,7 +61,13 @@ def blocks(language: str) -> list[str]:
 def test_the_page_of_laws_lists_the_laws() -> None:
     assert (DOCS / "laws.md").read_text() == page(), "run: python -m bloop_proofs.laws"
     rows = re.findall(r"^\| `(.*?)` \| (.*?) \| .+ \| .*\|$", page(), flags=re.MULTILINE)
-    assert sorted(rows) == sorted((law.name, law.equation) for law in LAWS)
+    known = [*LAWS, *(law for laws in METHOD_LAWS.values() for law in laws)]
+    assert sorted(rows) == sorted((law.name, law.equation) for law in known)
+
+
+def test_the_table_of_methods_is_theirs() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(step.*?)` \| (.*?) \|$", GUIDE, flags=re.MULTILINE)
+    assert rows == [(name, method.signature, method.where) for name, method in METHODS.items()]
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch, *, examples: int) -> None:
@@ -131,8 +138,10 @@ def test_the_file_of_expected_failures_is_as_the_guide_says(
 
 
 def test_every_law_and_file_that_the_guide_names_exists() -> None:
-    names = {law.name for law in LAWS}
-    known = {mistake.name for mistake in CATALOGUE}
+    laws = [*LAWS, *(law for group in METHOD_LAWS.values() for law in group)]
+    names = {law.name for law in laws}
+    mistakes = [*CATALOGUE, *(mistake for group in METHOD_MISTAKES.values() for mistake in group)]
+    known = {mistake.name for mistake in mistakes}
     for name in re.findall(r"(?<!#)\b[a-z0-9]+(?:-[a-z0-9]+){3,}\b", GUIDE):
         assert name in names | known
     for target in re.findall(r"\]\(([^)#]+)\)", GUIDE):

@@ -1,10 +1,15 @@
 """Print the catalogue of laws as the page docs/laws.md: ``python -m bloop_proofs.laws``."""
 
 import re
+from collections.abc import Iterable
 
+from bloop_proofs.law import Law
 from bloop_proofs.laws import LAWS
+from bloop_proofs.methods import METHOD_LAWS, METHODS
 
 HEAD = """# The laws
+
+The laws of Bloop come first, then those of [the methods beside it](#the-methods-beside-bloop).
 
 What every right implementation of Bloop obeys, in the order in which `bloop-ref verify` tries it.
 `e` is the EMA of the main gradients before the step, `d` the direction, `pi(u; v)` the part of `u`
@@ -15,6 +20,13 @@ orthogonal to `v`. Equation and section numbers are those of Hsieh et al., ICML 
 This page is written by `python -m bloop_proofs.laws`; a test holds it to the code.
 """
 
+METHODS_HEAD = """## The methods beside Bloop
+
+What every right implementation of a method obeys (`--method NAME`). `m` or `g_0` is the main
+gradient, `a` or `a_k` are the auxiliary ones, `d` is the direction; `n` are norms, and `pi(u; v)`
+is the part of `u` orthogonal to `v`. How a step is called stands under each title.
+"""
+
 GROUPS = {
     "paper": "What the equations say (`--laws paper`)",
     "numerics": "What arithmetic and memory must not spoil (`--laws numerics`)",
@@ -23,17 +35,24 @@ GROUPS = {
 
 def page() -> str:
     """Return the page."""
-    return "\n".join([HEAD, *(_section(group, title) for group, title in GROUPS.items())])
+    bloop = [
+        _section(f"## {title}", [law for law in LAWS if law.group == group])
+        for group, title in GROUPS.items()
+    ]
+    beside = [
+        _section(f"### {name}\n\n    {METHODS[name].signature}", laws)
+        for name, laws in METHOD_LAWS.items()
+    ]
+    return "\n".join([HEAD, *bloop, METHODS_HEAD, *beside])
 
 
-def _section(group: str, title: str) -> str:
+def _section(title: str, laws: Iterable[Law]) -> str:
     rows = [
-        f"| `{law.name}` | {law.equation} | {_cell(law.statement)} | {law.may_refuse} |"
-        for law in LAWS
-        if law.group == group
+        f"| `{law.name}` | {_cell(law.equation)} | {_cell(law.statement)} | {law.may_refuse} |"
+        for law in laws
     ]
     header = ["| law | where | statement | may refuse |", "|---|---|---|---|"]
-    return "\n".join([f"## {title}", "", *header, *rows, ""])
+    return "\n".join([title, "", *header, *rows, ""])
 
 
 def _cell(text: str) -> str:

@@ -18,6 +18,7 @@ from bloop_proofs.mistakes import (
 )
 from bloop_proofs.mistakes.diagnosis import explanations
 from bloop_proofs.mistakes.mistake import Mistake
+from bloop_proofs.mistakes.probes import probes_for
 from bloop_proofs.report import Diagnosis
 from bloop_proofs.subject import Subject
 
@@ -61,5 +62,7 @@ def diagnose(subject: Subject, *, seed: int) -> tuple[Diagnosis, ...]:
         >>> diagnose(Subject(adds_the_norm, FRAMEWORKS["numpy"]), seed=0)[0].mend
         'Divide by the squared norm, ||ema||^2.'
     """
-    found = explanations(subject, CATALOGUE, seed=seed)
+    framework = subject.framework
+    probes = probes_for(framework.dtypes(), not framework.immutable, seed)
+    found = explanations(subject, CATALOGUE, probes)
     return tuple(Diagnosis(mistake.name, mistake.where, mistake.mend) for mistake in found)

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any, TypeVar
 
-from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.mistakes.looks import Probe, Seen
 from bloop_proofs.mistakes.mistake import Mistake
-from bloop_proofs.mistakes.pieces import right
-from bloop_proofs.mistakes.probes import Probes, probes_for
+from bloop_proofs.mistakes.probes import Probes
 from bloop_proofs.quiet import silence
-from bloop_proofs.subject import Subject
 
-RIGHT = Subject(right, FRAMEWORKS["numpy"])
+M = TypeVar("M", bound=Mistake)
 
 
 @cache
 def shown(mistake: Mistake | None, probe: Probe) -> Seen:
     """Return what a mistake, or a right step for ``None``, shows at a probe."""
-    return probe.at(Subject(mistake.step, RIGHT.framework) if mistake else RIGHT)
+    return probe.at(probe.played(mistake))
 
 
 def wrong_at(mistake: Mistake, probe: Probe) -> bool:
@@ -25,7 +23,7 @@ def wrong_at(mistake: Mistake, probe: Probe) -> bool:
     return not probe.alike(shown(mistake, probe), shown(None, probe), mistake.unit)
 
 
-def explanations(subject: Subject, catalogue: Iterable[Mistake], *, seed: int) -> list[Mistake]:
+def explanations(subject: Any, catalogue: Iterable[M], probes: Probes) -> list[M]:
     """Return the mistakes that show what a subject shows, the most likely first.
 
     A mistake must agree with the subject on all ordinary inputs and be wrong on one of them, or
@@ -33,23 +31,22 @@ def explanations(subject: Subject, catalogue: Iterable[Mistake], *, seed: int) -
     kept, but for those who agree on only a part of the special inputs on which another agrees.
     Steps with a memory are known by what their outputs depend on.
     """
-    probes = probes_for(subject.framework.dtypes(), not subject.framework.immutable, seed)
     with silence():
         listed = list(catalogue)
         found = _by_values(subject, [m for m in listed if not m.remembers], probes)
         return found or _by_history(subject, [m for m in listed if m.remembers], probes.history)
 
 
-def _by_values(subject: Subject, listed: Sequence[Mistake], probes: Probes) -> list[Mistake]:
+def _by_values(subject: Any, listed: Sequence[M], probes: Probes) -> list[M]:
     @cache
     def seen(probe: Probe) -> Seen:
         return probe.at(subject)
 
-    def agrees(mistake: Mistake | None, probe: Probe) -> bool:
+    def agrees(mistake: M | None, probe: Probe) -> bool:
         unit = mistake.unit if mistake else 0.0
         return probe.alike(seen(probe), shown(mistake, probe), unit)
 
-    def explains(mistake: Mistake) -> bool:
+    def explains(mistake: M) -> bool:
         if any(wrong_at(mistake, probe) for probe in probes.ordinary):
             return True
         telling = [probe for probe in probes.special if wrong_at(mistake, probe)]
@@ -69,6 +66,6 @@ def _by_values(subject: Subject, listed: Sequence[Mistake], probes: Probes) -> l
     return sorted(found, key=lambda m: any(agreed[m] < more for more in agreed.values()))
 
 
-def _by_history(subject: Subject, listed: Sequence[Mistake], probe: Probe) -> list[Mistake]:
+def _by_history(subject: Any, listed: Sequence[M], probe: Probe) -> list[M]:
     seen = probe.at(subject)
     return [m for m in listed if wrong_at(m, probe) and probe.alike(seen, shown(m, probe))]

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
+from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.mistakes.pieces import right
 from bloop_proofs.subject import ProtocolError, StepRaised, Subject, flat
 from bloop_proofs.tolerances import likeness_bound, norm, unit_roundoff
 
 VECTORS = ("g_main", "g_aux", "ema")
+RIGHT = Subject(right, FRAMEWORKS["numpy"])
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Seen:
     average: np.ndarray | None = None
 
 
-Look = Callable[[Subject, Case], Seen]
+Look = Callable[[Any, Case], Seen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,11 @@ class Probe:
     look: Look
     case: Case
 
-    def at(self, subject: Subject) -> Seen:
+    def played(self, mistake: Any) -> Any:
+        """Return a mistake as a subject; a right step for ``None``."""
+        return Subject(mistake.step, RIGHT.framework) if mistake else RIGHT
+
+    def at(self, subject: Any) -> Seen:
         """Look at a subject; that it raises is a thing to see too."""
         try:
             return self.look(subject, self.case)
@@ -48,7 +55,7 @@ class Probe:
     def _bounds(self) -> tuple[float, float, float, float, int]:
         """The norms that outputs are made of, the unit roundoffs, and the number of entries."""
         c = self.case
-        main, aux, ema = (norm(_finite(c[name])) for name in VECTORS)
+        main, aux, ema = (norm(finite_part(c[name])) for name in VECTORS)
         u = unit_roundoff(c.g_main, c.g_aux, c.ema)
         # a gradient of a coarser dtype may have been rounded on its way into the EMA
         kept = max(unit_roundoff(c.ema), c.rho * unit_roundoff(c.g_main))
@@ -72,12 +79,14 @@ def _near(
     return norm(found - known) <= likeness_bound(u, n, size + norm(known))
 
 
-def _finite(gradient: Gradient) -> np.ndarray:
+def finite_part(gradient: Gradient) -> np.ndarray:
+    """Return the finite entries of a gradient."""
     vector = flat(gradient)
     return np.asarray(vector[np.isfinite(vector)])
 
 
-def _seen(gradient: Gradient) -> np.ndarray | None:
+def finite_vector(gradient: Gradient) -> np.ndarray | None:
+    """Return a gradient as one long vector, ``None`` where it is not finite."""
     vector = flat(gradient)
     return vector if np.all(np.isfinite(vector)) else None
 
@@ -85,7 +94,7 @@ def _seen(gradient: Gradient) -> np.ndarray | None:
 def values(subject: Subject, case: Case) -> Seen:
     """Look at the entries of the outputs."""
     output = subject.of(case)
-    return Seen((), _seen(output.direction), _seen(output.new_ema))
+    return Seen((), finite_vector(output.direction), finite_vector(output.new_ema))
 
 
 def form(subject: Subject, case: Case) -> Seen:
@@ -117,7 +126,9 @@ def memory(subject: Subject, case: Case) -> Seen:
             if _changed(subject, arrays, before[other]):
                 words.append(f"{name} shares {other}")
         before.update({other: _numpy(subject, arrays) for other, arrays in watched.items()})
-    return Seen(tuple(words), _seen(now["g_main"] + now["g_aux"]), _seen(now["ema"]))
+    return Seen(
+        tuple(words), finite_vector(now["g_main"] + now["g_aux"]), finite_vector(now["ema"])
+    )
 
 
 def _numpy(subject: Subject, arrays: Any) -> Gradient:
