@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import optree
 import torch
 from torch import Tensor
 
-from bloop_ref.surgery import GramMethod, Hierarchy, Method, SamGS
+from bloop_ref.surgery import GramMethod, Hierarchy, Method, PerLeaf, SamGS
 from bloop_torch._columns import Columns
 from bloop_torch._hierarchy import applies, hierarchy_step
 from bloop_torch._leaves import Row, check_rows, same_memory_order, writable
@@ -44,6 +44,8 @@ def take_step(rows: Sequence[Row], step: Step) -> Outcome:
     method = step.method
     if isinstance(method, GramMethod):
         return _gram_step(rows, step, method)
+    if isinstance(method, PerLeaf):
+        return _leafwise_step(rows, step, method.method)
     if isinstance(method, Hierarchy) and applies(method, check=step.check):
         outs = [_direction_for(row) for row in rows]
         state, finite = hierarchy_step(
@@ -80,6 +82,30 @@ def _gram_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     return outs, state, finite
 
 
+def _leafwise_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
+    """Take a step of a Gram method on every leaf by itself."""
+    direction: list[Tensor | None] = []
+    states: list[Any] = []
+    flags: list[Tensor | bool] = []
+    for row, state in zip(rows, step.state, strict=True):
+        if all(x is None for x in row):
+            direction.append(None)
+            states.append(state)
+            continue
+        (leaf,), after, finite = _gram_step([row], replace(step, state=state), method)
+        direction.append(leaf)
+        states.append(after)
+        flags.append(finite)
+    tensors = [flag for flag in flags if isinstance(flag, Tensor)]
+    if tensors:
+        return (
+            direction,
+            tuple(states),
+            torch.stack([x.to(tensors[0].device) for x in tensors]).all(),
+        )
+    return direction, tuple(states), all(flags)
+
+
 def _at_hand(scalar: Any, *, readable: bool) -> Any:
     """Return a scalar of a state as a number where that costs no waiting, or is done but once.
 
@@ -101,8 +127,8 @@ def _vector_step(rows: Sequence[Row], step: Step) -> Outcome:
         if isinstance(step.method, SamGS):
             return _sharded_step(rows, step, step.method)
         raise TypeError(
-            f"{type(step.method).__name__} works leaf by leaf or with averages of its own, and "
-            "takes no sharded gradients (DTensor); Gram methods, SamGS and plain hierarchies do"
+            f"{type(step.method).__name__} updates its averages before it projects, or is none of "
+            "bloop_ref.surgery, and takes no sharded gradients (DTensor); the other methods do"
         )
     finite: Tensor | bool = True
     if step.check:

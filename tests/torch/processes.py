@@ -20,7 +20,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 from torch.nn.parallel import DistributedDataParallel
 
 from bloop_ref import HierarchicalBloop
-from bloop_ref.surgery import Hierarchy, Method, PCGrad, SamGS
+from bloop_ref.surgery import Hierarchy, Method, PCGrad, PerLeaf, SamGS
 from bloop_torch import Bloop, Surgery
 from tests.torch.models import TwoLosses, batches, two_losses
 
@@ -155,7 +155,7 @@ def fsdp(rank: int, size: int, part: slice) -> dict[str, Result]:
         results[f"fsdp, {step.__name__}"] = train(model, make(model), part, step, groups=1)
     model = sharded()
     results["surgery, fsdp"] = train(model, surgery(model), part, shared, groups=1)
-    for method in (SamGS(), HIERARCHY):
+    for method in (SamGS(), HIERARCHY, PerLeaf(PCGrad())):
         model = sharded()
         name = f"{type(method).__name__}, fsdp"
         results[name] = train(model, surgery(model, method), part, shared)

@@ -16,7 +16,7 @@ from bloop_proofs.tolerances import (
     product_error,
     unit_roundoff,
 )
-from bloop_ref.surgery import PCGrad, SamGS
+from bloop_ref.surgery import Method, PCGrad, PerLeaf, SamGS
 from bloop_torch import Bloop, Surgery
 from tests.torch.agreement import arrays, fetch
 from tests.torch.models import batches, gradients, two_losses
@@ -35,6 +35,7 @@ KINDS = {
         "surgery, fsdp",
         "SamGS, fsdp",
         "Hierarchy, fsdp",
+        "PerLeaf, fsdp",
         "surgery, tensor parallel",
     },
     4: {
@@ -49,6 +50,7 @@ KINDS = {
         "surgery, fsdp",
         "SamGS, fsdp",
         "Hierarchy, fsdp",
+        "PerLeaf, fsdp",
     },
 }
 
@@ -114,9 +116,10 @@ def test_parallel_training_gives_what_one_process_does(alone: Any, together: Any
         require_close(f"average, {name}", found, ema, average_tolerance)
 
 
-def test_parallel_surgery_gives_what_one_process_does(together: Any) -> None:
+@pytest.mark.parametrize("method", [PCGrad(), PerLeaf(PCGrad())], ids=["surgery", "PerLeaf"])
+def test_parallel_surgery_gives_what_one_process_does(method: Method, together: Any) -> None:
     model = two_losses()
-    surgery = Surgery(model.named_parameters(), PCGrad())
+    surgery = Surgery(model.named_parameters(), method)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     like, bound = list(model.parameters()), 0.0
     for x in batches(STEPS):
@@ -130,7 +133,7 @@ def test_parallel_surgery_gives_what_one_process_does(together: Any) -> None:
     required = flat([fetch(p.grad) for p in like])
     _, results = together
     for name, result in results[0].items():
-        if name.startswith("surgery"):
+        if name.startswith("PerLeaf" if isinstance(method, PerLeaf) else "surgery"):
             require_close(name, flat([fetch(x) for x in result["direction"]]), required, bound)
 
 
