@@ -11,6 +11,8 @@ from bloop_torch._shards import is_sharded
 
 Gathered: TypeAlias = dict[str, Tensor | None]
 
+MAIN_PHASE, AUX_PHASE = "main_gradient()", "aux_gradient()"
+
 
 class Gradients:
     """The gradients of some losses, each gathered from ``.grad`` over some backward passes."""

@@ -14,7 +14,7 @@ from bloop_ref.coefficients import rescaling
 from bloop_torch import _checkpoint
 from bloop_torch._average import averaged
 from bloop_torch._descent import Plan, compiled_descent, descend, raise_if_bad
-from bloop_torch._gradients import Gradients
+from bloop_torch._gradients import AUX_PHASE, MAIN_PHASE, Gradients
 from bloop_torch._leaves import Row
 from bloop_torch._loss_scale import loss_scale
 from bloop_torch._opaque import too_many
@@ -23,8 +23,6 @@ from bloop_torch._parameters import Parameters, named, refuse_lbfgs
 from bloop_torch._plain import AUX, MAIN
 from bloop_torch._shards import agreed
 from bloop_torch.step import average_dtype, direction_for
-
-MAIN_PHASE, AUX_PHASE = "main_gradient()", "aux_gradient()"
 
 
 class Bloop:
@@ -90,8 +88,8 @@ class Bloop:
         self.parameters = named(params)
         self.ema: dict[str, Tensor] = {}
         self.count = 0
-        first = next(iter(self.parameters.values()))
-        self.skipped = torch.zeros((), dtype=torch.int64, device=first.device)
+        device = next(iter(self.parameters.values())).device
+        self.skipped = torch.zeros((), dtype=torch.int64, device=device)
         self._gradients = Gradients(self.parameters, (MAIN_PHASE, AUX_PHASE))
         self._group = average_over
         compilable = compiled and not too_many([(p,) for p in self.parameters.values()])

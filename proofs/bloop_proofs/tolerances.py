@@ -191,6 +191,25 @@ def combination_bound(exact: float, size: float, u: float) -> float:
     return u * exact + first_order + 4 * wide**2 * size
 
 
+def diagnostics_bound(u: float, n: int, size: float) -> float:
+    """Return the bound on a norm, a cosine or a projection coefficient of vectors of n entries.
+
+    Inner products that sum n products in any order err by n u relative to the norms; then come two
+    roots, a product and a quotient. ``size`` is the largest of what is measured and, for a cosine,
+    1: the coefficient's own scale, where it is near 0, is that of ||g_aux|| / ||e||.
+    """
+    return (n + 4) * u * size
+
+
+def blocked_bound(u: float, chain: int, total: float) -> float:
+    """Return the bound on a sum of squares in blocks, each summed in roundoff u, added in float64.
+
+    No block is summed in chains of more than ``chain`` additions, for the lanes of a vector unit
+    are summed apart; so every block errs by ``chain`` u of itself at most, and so does their sum.
+    """
+    return chain * u * total
+
+
 def norm_bound(norm: float) -> float:
     """Return the bound on a float64 norm and on the norm it is compared with.
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 import bloop_jax
-from tests.benchmarks.harness import LAM, RHO, Contestant, Leaves, Run, main
+from tests.benchmarks.harness import LAM, RHO, Contestant, Run, main
+from tests.benchmarks.workloads import Leaves
 
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 

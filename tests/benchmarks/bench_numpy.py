@@ -4,7 +4,8 @@ import numpy as np
 
 import bloop_numpy
 import bloop_ref
-from tests.benchmarks.harness import LAM, RHO, Contestant, Leaves, Run, main
+from tests.benchmarks.harness import LAM, RHO, Contestant, Run, main
+from tests.benchmarks.workloads import Leaves
 
 
 def _in_place(g_main: Leaves, g_aux: Leaves, ema: Leaves) -> Run:

@@ -15,8 +15,9 @@ from torch import Tensor
 from bloop_ref import HierarchicalBloop
 from bloop_ref.surgery import MGDA, CAGrad, Hierarchy, MetaBalance, Method, PCGrad
 from bloop_torch._methods import Step, take_step
-from tests.benchmarks.harness import Case, Contestant, Leaves, Run, main_of_many
+from tests.benchmarks.harness import Case, Contestant, Run, main_of_many
 from tests.benchmarks.peers import peers
+from tests.benchmarks.workloads import Leaves
 
 
 def _tensors(vectors: Any) -> list[list[Tensor]]:

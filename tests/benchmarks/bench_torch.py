@@ -8,8 +8,9 @@ from rich.console import Console
 from torch import Tensor
 
 import bloop_torch
-from tests.benchmarks.harness import LAM, RHO, Contestant, Leaves, Run, main
+from tests.benchmarks.harness import LAM, RHO, Contestant, Run, main
 from tests.benchmarks.peers import peers
+from tests.benchmarks.workloads import Leaves
 
 Vectors = tuple[list[Tensor], list[Tensor], list[Tensor]]
 

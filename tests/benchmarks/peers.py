@@ -9,7 +9,8 @@ from functools import partial
 import torch
 from torchjd.aggregation import MGDA, Aggregator, PCGrad, UPGrad
 
-from tests.benchmarks.harness import Contestant, Leaves, Run
+from tests.benchmarks.harness import Contestant, Run
+from tests.benchmarks.workloads import Leaves
 
 
 def _aggregated(aggregator: Aggregator, losses: int, *vectors: Leaves) -> Run:

@@ -8,6 +8,7 @@ from torch import nn
 
 import bloop_ref
 from bloop_proofs import check_implementation
+from bloop_proofs.tolerances import diagnostics_bound
 from bloop_torch import Bloop
 from tests.torch.agreement import arrays, normal
 from tests.torch.models import batches, gradients, require_like_reference, two_losses
@@ -215,13 +216,12 @@ def test_diagnostics_are_the_references() -> None:
         ema = [bloop.ema.get(name) for name in bloop.parameters]
         required = bloop_ref.diagnostics(*(arrays(v, like) for v in (main, aux, ema)))
         found: Any = bloop.backward(*losses, diagnostics=True)
-        # float32 sums of 63 products, then a root or a quotient
         u = torch.finfo(torch.float32).eps / 2
         size = sum(p.numel() for p in model.parameters())
         for name, value in zip(found._fields, found, strict=True):
             wanted = float(getattr(required, name))
             scale = 1.0 if name.startswith("cos") else max(abs(wanted), float(required.coefficient))
-            assert abs(value - wanted) <= (size + 4) * u * max(scale, abs(wanted)), name
+            assert abs(value - wanted) <= diagnostics_bound(u, size, max(scale, abs(wanted))), name
 
 
 def test_an_infinite_batch_is_skipped_and_counted() -> None:

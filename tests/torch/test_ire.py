@@ -326,6 +326,6 @@ def test_bad_arguments_are_named() -> None:
 def test_sharded_parameters_are_refused(monkeypatch: Any) -> None:
     weight = nn.Parameter(torch.ones(2))
     optimizer = torch.optim.SGD([weight])
-    monkeypatch.setattr("bloop_torch.ire.DTensor", nn.Parameter)
+    monkeypatch.setattr("bloop_torch.ire.is_sharded", lambda _: True)
     with pytest.raises(TypeError, match="must not hold parameters that are sharded"):
         IRE(optimizer, kappa=1.0, fraction=0.5)

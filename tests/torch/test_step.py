@@ -1,4 +1,3 @@
-import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 import bloop_ref
 import bloop_torch
 from bloop_proofs import check_implementation
+from bloop_proofs.tolerances import blocked_bound
 from bloop_torch import _blocked, _blocks, _traced
 from tests.torch.agreement import fetch, normal, require_step, wide
 
@@ -171,9 +171,8 @@ def test_sums_of_blocks_are_wide() -> None:
     (found,), _ = _blocked.inner_products([(vectors[0][0], vectors[1][0])], [(1, 1)])
     required = float(np.sum(np.square(wide([fetch(vectors[1][0])])[0])))
     u = float(np.finfo(np.float32).eps) / 2
-    # each block's float32 sum has lanes of no more than 2**12 terms; their errors do not add up
-    assert abs(found - required) <= 2**12 * u * required
-    assert abs(found - required) <= math.sqrt(size) * u * required
+    # a block has 2**17 entries for each thread, summed in 32 lanes at least
+    assert abs(found - required) <= blocked_bound(u, 2**12, required)
 
 
 BAD: dict[str, dict[str, Any]] = {

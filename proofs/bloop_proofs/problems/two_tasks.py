@@ -41,8 +41,9 @@ class TwoTasks:
         """Return L_1 and L_2.
 
         Example:
-            >>> QUADRATIC.losses(np.array([0.0, -8.35511]))[0].round(4)
-            -15.0916
+            >>> first, second = QUADRATIC.losses(np.array([0.0, -8.35511]))
+            >>> round(float(first), 4), round(float(second), 4)
+            (-15.0916, -15.0916)
         """
         first, second = (self._task(points, side)[0] for side in (1, -1))
         return first, second
