@@ -78,7 +78,7 @@ def complex_leaves_use_the_real_inner_product(subject: Subject, case: Case) -> N
     check_values(output, case)
 
 
-LONG = ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 40)
+LONG = ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 10)
 """The shapes of a model: few large leaves, many small ones."""
 
 
