@@ -25,17 +25,19 @@ def textbook(g: Any, a: Any, e: Any) -> Any:
     return direction, (1 - RHO) * e + RHO * g
 
 
-def torch_runs() -> dict[str, Run]:
+def torch_runs(device: str = "cuda") -> dict[str, Run]:
     torch: Any = import_module("torch")
     step = import_module("bloop_torch").step
-    g, a, e = (torch.randn(ENTRIES, device="cuda") for _ in range(3))
-    target = torch.empty_like(g)
+    g, a, e = (torch.randn(ENTRIES, device=device) for _ in range(3))
+    target, both = torch.empty_like(g), torch.stack([g, a])
+    upgrad = import_module("torchjd.aggregation").UPGrad()
 
     def synchronised(function: Callable[[], object]) -> Run:
         def run() -> None:
             for _ in range(STEPS):
                 function()
-            torch.cuda.synchronize()
+            if device == "cuda":
+                torch.cuda.synchronize()
 
         return run
 
@@ -47,6 +49,7 @@ def torch_runs() -> dict[str, Run]:
         "bloop_torch, in place": synchronised(in_place),
         "bloop_torch, in place, compiled": synchronised(torch.compile(in_place)),
         "textbook expressions": synchronised(lambda: textbook(g, a, e)),
+        "TorchJD UPGrad": synchronised(lambda: upgrad(both)),
     }
 
 
