@@ -1,7 +1,7 @@
 """Hyper-parameters: checked where they can be read, never forced where they cannot."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import array_api_compat
@@ -98,6 +98,14 @@ def known_false(condition: Callable[[], Any]) -> bool:
         return not holds
     except (TypeError, RuntimeError):  # a tracer, a batch or a symbol has no truth value
         return False
+
+
+def symmetric(size: int, entries: Iterable[tuple[tuple[int, int], Any]]) -> list[list[Any]]:
+    """Return a symmetric matrix of entries given at (i, j) in either order, ``None`` elsewhere."""
+    matrix: list[list[Any]] = [[None] * size for _ in range(size)]
+    for (i, j), entry in entries:
+        matrix[i][j] = matrix[j][i] = entry
+    return matrix
 
 
 def ratio(numerator: Scalar, denominator: Scalar) -> Scalar:

@@ -11,6 +11,7 @@ from itertools import combinations_with_replacement
 from typing import Any
 
 from bloop_ref._columns import combination, inner, leaf_dtypes, quiet
+from bloop_ref._scalars import symmetric
 from bloop_ref._typing import Rows, Scalar, Vector
 from bloop_ref._vectors import Columns, align
 
@@ -45,10 +46,9 @@ def inner_products(
     """
     columns = _aligned(vectors)
     k, units = len(columns.leaves), columns.units
-    matrix: list[list[Scalar]] = [[None] * k for _ in range(k)]
-    for i, j in combinations_with_replacement(range(k), 2) if pairs is None else pairs:
-        matrix[i][j] = matrix[j][i] = inner(columns, i, j) * units[i] * units[j]
-    return tuple(map(tuple, matrix))
+    wanted = combinations_with_replacement(range(k), 2) if pairs is None else pairs
+    entries = (((i, j), inner(columns, i, j) * units[i] * units[j]) for i, j in wanted)
+    return tuple(map(tuple, symmetric(k, entries)))
 
 
 @quiet

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bloop_jax.linear import AxisName, Leaves, _finfo, largest, leaf_products, total, working_dtype
+from bloop_ref._scalars import symmetric
 from bloop_ref._typing import Scalar
 
 Pairs = Sequence[tuple[int, int]]
@@ -19,7 +20,7 @@ def gram_matrix(
 
     The units are 1 unless something overflows or underflows; only then are the vectors read again.
     """
-    dtype, count = working_dtype(vectors), len(vectors)
+    dtype = working_dtype(vectors)
     products = [total(leaf_products(vectors[i], vectors[j], dtype), axis_name) for i, j in pairs]
 
     def rescaled() -> list[Scalar]:
@@ -35,9 +36,7 @@ def gram_matrix(
     ones = [jnp.ones((), dtype) for _ in vectors]
     safe = jnp.stack([jnp.asarray(True), *(_in_range(x, dtype) for x in products)]).all()
     (*products,) = lax.cond(safe, lambda: [*products, *ones], rescaled)
-    gram: list[list[Scalar]] = [[None] * count for _ in vectors]
-    for (i, j), product in zip(pairs, products, strict=False):
-        gram[i][j] = gram[j][i] = product
+    gram = symmetric(len(vectors), zip(pairs, products, strict=False))
     return gram, products[len(pairs) :]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bloop_ref import HierarchicalBloopState
-from bloop_ref._scalars import at_step, check_range
+from bloop_ref._scalars import at_step, check_range, symmetric
 from bloop_ref.coefficients import ema_row, rescaling
 from bloop_ref.surgery import Hierarchy
 from bloop_ref.surgery.rows.hierarchy import hierarchy_pairs, hierarchy_row
@@ -57,9 +57,7 @@ def hierarchy_step(
         pairs, check=range(levels + 1) if check else ()
     )
     size = 2 * levels + 1
-    gram: list[list[Any]] = [[None] * size for _ in range(size)]
-    for (i, j), total in zip(pairs, totals, strict=True):
-        gram[i][j] = gram[j][i] = total
+    gram = symmetric(size, zip(pairs, totals, strict=True))
     lams = [_number(f"lams[{k}]", x, count, columns) for k, x in enumerate(bloop.lams)]
     rhos = [_number(f"rho[{k}]", x, count, columns, most=1) for k, x in enumerate(bloop.rhos)]
     units = [2.0**exponent for exponent in exponents]

@@ -10,6 +10,7 @@ import optree
 import torch
 from torch import Tensor
 
+from bloop_ref._scalars import symmetric
 from bloop_ref.surgery import GramMethod, Hierarchy, Method, PerLeaf, SamGS
 from bloop_torch._columns import Columns
 from bloop_torch._hierarchy import applies, hierarchy_step
@@ -69,9 +70,7 @@ def _gram_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     totals, exponents, finite = columns.inner_products(
         pairs, check=range(losses) if step.check else ()
     )
-    gram: list[list[Any]] = [[None] * losses for _ in range(losses)]
-    for (i, j), total in zip(pairs, totals, strict=True):
-        gram[i][j] = gram[j][i] = total
+    gram = symmetric(losses, zip(pairs, totals, strict=True))
     units = [math.ldexp(1.0, exponent) / step.unit for exponent in exponents]
     state = optree.tree_map(partial(_at_hand, readable=columns.readable), step.state)
     row, state = method.coefficients(gram, units, state, **step.given)
@@ -148,9 +147,8 @@ def _sharded_step(rows: Sequence[Row], step: Step, method: SamGS) -> Outcome:
         diagonal, check=range(losses) if step.check else ()
     )
     device = step.state.dissimilarity.device
-    gram: list[list[Any]] = [[None] * losses for _ in range(losses)]
-    for k, total in enumerate(totals):
-        gram[k][k] = torch.as_tensor(total, dtype=torch.float64, device=device)
+    squares = [torch.as_tensor(total, dtype=torch.float64, device=device) for total in totals]
+    gram = symmetric(losses, zip(diagonal, squares, strict=True))
     units = [
         torch.as_tensor(math.ldexp(1.0, e) / step.unit, dtype=torch.float64, device=device)
         for e in exponents

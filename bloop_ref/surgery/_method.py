@@ -10,7 +10,7 @@ import optree
 
 from bloop_ref._arrays import beside
 from bloop_ref._columns import combination, inner, quiet
-from bloop_ref._scalars import as_scalar, check_range
+from bloop_ref._scalars import as_scalar, check_range, symmetric
 from bloop_ref._typing import Leaves, Rows, Scalar, Vector
 from bloop_ref._vectors import Columns, align
 
@@ -168,10 +168,8 @@ def measured(columns: Columns, pairs: Pairs) -> tuple[Rows, list[Scalar]]:
     def near(x: Scalar) -> Scalar:
         return x if first is None else beside(x, first, columns.xp)
 
-    size = len(columns.leaves)
-    gram: list[list[Scalar]] = [[None] * size for _ in range(size)]
-    for i, j in pairs:
-        gram[i][j] = gram[j][i] = near(inner(columns, i, j))
+    entries = (((i, j), near(inner(columns, i, j))) for i, j in pairs)
+    gram = symmetric(len(columns.leaves), entries)
     return gram, [near(unit) for unit in columns.units]
 
 
