@@ -6,14 +6,11 @@ those of version 2 of that paper.
 """
 
 from bloop_ref import ire, surgery
-from bloop_ref.bloop import Bloop, BloopState
-from bloop_ref.direction import Diagnostics, bloop_direction, diagnostics
-from bloop_ref.ema import update_ema
-from bloop_ref.hierarchy import (
-    HierarchicalBloop,
-    HierarchicalBloopState,
-    hierarchical_direction,
-)
+from bloop_ref.bloop import Bloop, bloop_direction, update_ema
+from bloop_ref.diagnostics import Diagnostics, diagnostics
+from bloop_ref.driver import State
+from bloop_ref.gramian import Gramian
+from bloop_ref.hierarchy import HierarchicalBloop, hierarchical_direction
 from bloop_ref.linear import combine, inner_products
 from bloop_ref.projection import project_orthogonal
 
@@ -21,10 +18,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bloop",
-    "BloopState",
     "Diagnostics",
+    "Gramian",
     "HierarchicalBloop",
-    "HierarchicalBloopState",
+    "State",
     "bloop_direction",
     "combine",
     "diagnostics",

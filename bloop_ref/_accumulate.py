@@ -5,16 +5,19 @@ float32 leaf on a device without float64; for these the rounding error of every 
 kept in a second array. The building blocks are error-free transformations (Knuth's two-sum,
 Dekker's product with Veltkamp's splitting): the pair they return holds the result exactly.
 
-Operands must be scaled well inside the exponent range by ``power_of_two``: a product that overflows
-or underflows has no exact pair.
+So a result of the reference is the exact one rounded, to second order, whatever the length of the
+vectors, and the same in every array library however that library sums: it is what others are held
+against. Plain sums would err by n roundings, differently everywhere, and by float32 roundings where
+JAX has no float64. Operands must be scaled well inside the exponent range by ``power_of_two``: a
+product that overflows or underflows has no exact pair.
 """
 
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from bloop_ref._arrays import device, spacing
-from bloop_ref._typing import Array, Scalar
+from bloop_ref.aliases import Array, Scalar
+from bloop_ref.arrays import device, is_double
 
 Pair: TypeAlias = tuple[Scalar, Scalar]
 """Two arrays whose sum, not rounded, is what is meant; the first nearly is."""
@@ -47,18 +50,23 @@ def two_sum(x: Scalar, y: Scalar) -> Pair:
     return s, (x - (s - y_seen)) + (y - y_seen)
 
 
-def _split(x: Scalar, bits: int) -> tuple[Scalar, Scalar]:
+def bits(dtype: Any, xp: Any) -> int:
+    """Return how many bits of a number of some dtype make its low half."""
+    return 27 if is_double(dtype, xp) else 12
+
+
+def _split(x: Scalar, low: int) -> tuple[Scalar, Scalar]:
     """Return ``x`` as a sum of two numbers, the low one of so many bits."""
-    shifted = x * (2.0**bits + 1.0)
+    shifted = x * (2.0**low + 1.0)
     high = shifted - (shifted - x)
     return high, x - high
 
 
 def two_product(x: Array, y: Scalar, xp: Any) -> Pair:
     """Return ``(p, e)`` with ``p = fl(x * y)`` and ``p + e = x * y`` exactly."""
-    bits = 27 if spacing(x.dtype, xp) < 1e-15 else 12
+    low = bits(x.dtype, xp)
     p = x * y
-    (x_high, x_low), (y_high, y_low) = _split(x, bits), _split(y, bits)
+    (x_high, x_low), (y_high, y_low) = _split(x, low), _split(y, low)
     error = x_low * y_low - (((p - x_high * y_high) - x_low * y_high) - x_high * y_low)
     return p, error
 

@@ -1,32 +1,34 @@
-"""Algorithm 1 with its state: Bloop for any optimiser."""
+"""Bloop (section 2): the rows of one step over (g_main, g_aux, e), e the average of g_main."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import as_scalar, at_step, check_choice, check_schedule
-from bloop_ref._typing import Array, Leaves, Scalar, Schedule, Vector
-from bloop_ref._vectors import Columns, align
-from bloop_ref.coefficients import rescaling
-from bloop_ref.direction import Diagnostics, direction, measure
-from bloop_ref.ema import Tracking
+from bloop_ref.aliases import Rows, Scalar, Schedule, Vector
+from bloop_ref.arrays import quiet
+from bloop_ref.driver import memory_dtypes
+from bloop_ref.gram_method import GramMethod
+from bloop_ref.gramian import Gramian, Pairs
+from bloop_ref.linear import combination, gramian
+from bloop_ref.scalars import as_scalar, check_choice, ratio
+from bloop_ref.vectors import align
+
+MAIN, AUX, EMA = 0, 1, 2
+PAIRS = ((AUX, EMA), (EMA, EMA))
 
 
-class BloopState(NamedTuple):
-    """What Bloop carries from step to step: one vector and two counters.
+def direction_row(gram: Gramian, *, lam: Scalar) -> tuple[Scalar, Scalar, Scalar]:
+    """Eq. 5: d = g_main + lam (g_aux - k e), k = <g_aux, e> / ||e||^2; eq. 3 for e = g_main."""
+    k = ratio(gram[AUX, EMA], gram[EMA, EMA])  # 0 where ||e|| is 0: section 3.1, footnote 1
+    return (1, lam, -lam * k)
 
-    ``ema`` is the moving average of main gradients, ``count`` the number of steps taken and
-    ``skipped`` how many of them had a main gradient that was not finite and left ``ema`` alone;
-    both are zero-dimensional int32 arrays, so that reading them never blocks a device by itself.
-    """
 
-    ema: Vector
-    count: Array
-    skipped: Array
+def ema_row(*, rho: Scalar) -> tuple[Scalar, Scalar, Scalar]:
+    """Algorithm 1, after the step has been taken: e <- (1 - rho) e + rho g_main."""
+    return (rho, 0, 1 - rho)
 
 
 @dataclass(frozen=True, init=False)
-class Bloop:
+class Bloop(GramMethod):
     """Bloop, Algorithm 1: the direction for any optimiser, and the state from step to step.
 
     One step projects the auxiliary gradient on the moving average of *earlier* main gradients,
@@ -49,26 +51,34 @@ class Bloop:
         ema_dtype: the dtype of e, float32 or float64; by default each leaf's own, at least float32.
 
     Raises:
-        ValueError: an option is none of its choices; in ``step``, what ``bloop_direction`` raises.
+        TypeError, ValueError: an option is none of the above; in ``step``, what
+            ``bloop_direction`` raises.
 
     Example:
         >>> import numpy as np
         >>> bloop = Bloop(lam=0.5, rho=0.5)
         >>> state = bloop.init(np.zeros(2))
         >>> g_main, g_aux = np.array([3.0, 4.0]), np.array([-5.0, 0.0])
-        >>> direction, state = bloop.step(g_main, g_aux, state)
+        >>> direction, state = bloop.step([g_main, g_aux], state)
         >>> direction, state.ema
         (array([0.5, 4. ]), array([1.5, 2. ]))
-        >>> bloop.step(g_main, g_aux, state)[0]
+        >>> bloop.step([g_main, g_aux], state)[0]
         array([1.4, 5.2])
 
     Source: Algorithm 1 and eq. 5; ``rescale`` from the experiments' appendix.
     """
 
+    numbers: ClassVar[dict[str, float | None]] = {"lam": None, "rho": 1}
+    several: ClassVar[tuple[str, ...]] = ()
+    least_losses: ClassVar[int] = 2
+    most_losses: ClassVar[int | None] = 2
+
     lam: Schedule
     rho: Schedule
+    project_on: str
+    first_average: str
     rescale: bool
-    tracking: Tracking
+    memory_dtype: Any
 
     def __init__(
         self,
@@ -82,75 +92,110 @@ class Bloop:
         ema_dtype: Any = None,
     ) -> None:
         """Check the options; see the class."""
-        check_schedule("lam", lam)
-        check_schedule("rho", rho, most=1)
-        check_choice("rescale", rescale, (False, True))
         object.__setattr__(self, "lam", lam)
         object.__setattr__(self, "rho", rho)
-        object.__setattr__(self, "rescale", rescale)
-        object.__setattr__(self, "tracking", Tracking(project_on, init, nonfinite, ema_dtype))
+        set_averaging(self, project_on, init, rescale, nonfinite, ema_dtype)
 
-    def init(self, like: Vector) -> BloopState:
-        """Return the state before the first step, for gradients like the given vector.
+    def pairs(self, losses: int) -> Pairs:
+        """Return <g_aux, e> and ||e||^2."""
+        return PAIRS
 
-        Raises what ``bloop_direction`` raises for a bad vector, and ``ValueError`` for an
-        ``ema_dtype`` that cannot hold an average.
-        """
-        columns = align(like=like)
-        ema = columns.unflatten(self.tracking.zeros(columns))
-        return BloopState(ema, columns.counter(0), columns.counter(0))
+    def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
+        """Return ``direction_row``."""
+        return direction_row(gram, lam=self.lam), scalars
 
-    @quiet
-    def step(self, g_main: Vector, g_aux: Vector, state: BloopState) -> tuple[Vector, BloopState]:
-        """Return the direction and the next state.
+    def remembers(self, losses: int) -> int:
+        """Return 1, for e."""
+        return 1
 
-        Args:
-            g_main: the main gradient of this batch, a pytree of arrays; ``None`` is zero.
-            g_aux: the auxiliary gradient, of the same structure, shapes and library.
-            state: what ``init`` or the previous ``step`` returned.
+    def memory(self, losses: int) -> Rows:
+        """Return ``ema_row``."""
+        return (ema_row(rho=self.rho),)
 
-        Raises:
-            TypeError: a leaf is no floating array, array libraries are mixed, or ``state`` is no
-                ``BloopState``.
-            ValueError: structures, shapes or devices differ, or lam or rho is out of range.
-            FloatingPointError: with ``nonfinite="raise"``, the main gradient is not finite.
-        """
-        columns = _aligned(g_main, g_aux, state)
-        lam = as_scalar("lam", at_step(self.lam, state.count), columns)
-        ema, next_ema, kept_out = self._advance(columns, state)
-        factor = rescaling(lam=lam) if self.rescale else 1
-        d = direction(columns.of(*columns.leaves[:2], ema), lam, factor=factor)
-        return columns.unflatten(d), BloopState(
-            columns.unflatten(next_ema),
-            columns.counter(state.count + 1),
-            columns.counter(state.skipped + kept_out),
-        )
-
-    @quiet
-    def diagnostics(self, g_main: Vector, g_aux: Vector, state: BloopState) -> Diagnostics:
-        """Return ``diagnostics`` of the gradients and the average that the next step projects on.
-
-        Args and raises as in ``step``.
-        """
-        columns = _aligned(g_main, g_aux, state)
-        ema, _, _ = self._advance(columns, state)
-        return measure(columns.of(*columns.leaves[:2], ema))
-
-    def _advance(self, columns: Columns, state: BloopState) -> tuple[Leaves, Leaves, Scalar]:
-        """Return the e to project on, the next e, and 1 if the main gradient was kept out."""
-        g_main, _, ema = columns.leaves
-        return self.tracking.advance(
-            "g_main",
-            columns.of(g_main, ema),
-            rho=as_scalar("rho", at_step(self.rho, state.count), columns, most=1),
-            fresh=columns.scalar(state.count == state.skipped, columns.xp.bool),
-        )
+    def watched(self, losses: int) -> tuple[int, ...]:
+        """Return the place of g_main, whatever rho is."""
+        return (MAIN,)
 
 
-def _aligned(g_main: Vector, g_aux: Vector, state: BloopState) -> Columns:
-    """Check the arguments of a step."""
-    if not isinstance(state, BloopState):
-        raise TypeError(
-            f"state must be a BloopState, as init and step return it; found {type(state).__name__}"
-        )
-    return align(g_main=g_main, g_aux=g_aux, **{"state.ema": state.ema})
+def set_averaging(
+    method: GramMethod, project_on: str, init: str, rescale: bool, nonfinite: str, ema_dtype: Any
+) -> None:
+    """Check the options of a method that averages gradients, and give them to it."""
+    check_choice("project_on", project_on, ("previous", "updated"))
+    check_choice("init", init, ("zeros", "first"))
+    check_choice("rescale", rescale, (False, True))
+    for name, value in (
+        ("project_on", project_on),
+        ("first_average", init),
+        ("rescale", rescale),
+        ("nonfinite", nonfinite),
+        ("memory_dtype", ema_dtype),
+    ):
+        object.__setattr__(method, name, value)
+    method.__post_init__()
+
+
+@quiet
+def bloop_direction(g_main: Vector, g_aux: Vector, ema: Vector, *, lam: Scalar) -> Vector:
+    """Return Bloop's direction, d = g_main + lam pi(g_aux; ema).
+
+    pi(u; v) = u - <u, v> / ||v||^2 v with pi(u; 0) = u, the inner product over all leaves
+    together. So <d - g_main, ema> = 0; and with ``ema = g_main`` (the full batch, eq. 3)
+    <d, g_main> = ||g_main||^2: to first order the main loss falls as under gradient descent.
+
+    Args:
+        g_main: the main gradient of this step, a pytree of arrays; ``None`` is zero.
+        g_aux: the auxiliary gradient, of the same structure, shapes and library.
+        ema: the moving average of the main gradients *before* this step, likewise.
+        lam: the weight of the auxiliary loss, a number or zero-dimensional array >= 0.
+
+    Returns:
+        The direction, with the dtypes of ``g_main``; non-finite inputs show in it. Its distance
+        from the exact d is at most ``k u (||g_main|| + lam ||g_aux||)``, u the unit roundoff of
+        the leaves: k = 2 where sums are carried in a wider dtype, k = 5 for float64. The largest
+        entries of g_aux and ema may lie a factor of 1e140 apart in float64 (1e14 on a device
+        without); where they lie so far apart that a square is lost, the direction is NaN.
+
+    Raises:
+        TypeError: a leaf is no floating array, or array libraries are mixed.
+        ValueError: structures, shapes or devices differ, or lam < 0.
+
+    Example:
+        >>> import numpy as np
+        >>> g_main, g_aux = np.array([3.0, 4.0]), np.array([-5.0, 0.0])
+        >>> bloop_direction(g_main, g_aux, g_main, lam=0.5)
+        array([1.4, 5.2])
+
+    Source: eq. 5; with ``ema = g_main`` eq. 3.
+    """
+    stack = align(g_main=g_main, g_aux=g_aux, ema=ema)
+    row = direction_row(gramian(stack, PAIRS), lam=as_scalar("lam", lam, stack))
+    return stack.unflatten(combination(stack, row))
+
+
+@quiet
+def update_ema(ema: Vector, g_main: Vector, *, rho: Scalar) -> Vector:
+    """Return the next moving average of main gradients, (1 - rho) ema + rho g_main.
+
+    Args:
+        ema: the moving average so far, a pytree of arrays; ``None`` is zero.
+        g_main: the main gradient of this step, of the same structure, shapes and library.
+        rho: the weight of the *new* gradient, a number or zero-dimensional array in [0, 1].
+
+    Returns:
+        The average, with the dtypes of ``ema``; at least float32 where ``ema`` is ``None``.
+
+    Raises:
+        TypeError: a leaf is no floating array, or array libraries are mixed.
+        ValueError: structures, shapes or devices differ, or rho is outside [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> update_ema(np.array([1.0, 0.0]), np.array([3.0, 4.0]), rho=0.25)
+        array([1.5, 1. ])
+
+    Source: Algorithm 1, after the step has been taken; section 2.2.
+    """
+    stack = align(g_main=g_main, ema=ema)
+    weight, _, rest = ema_row(rho=as_scalar("rho", rho, stack, most=1))
+    return stack.unflatten(combination(stack, (weight, rest), memory_dtypes(stack, 1, 0)))

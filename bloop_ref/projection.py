@@ -1,20 +1,12 @@
 """Orthogonal projection: pi(u; v), and pi(u; span) by Gram-Schmidt (sections 2.1 and 2.3)."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from bloop_ref._columns import (
-    coarsest_spacing,
-    combination,
-    inner,
-    leaf_dtypes,
-    quiet,
-    wide_dtypes,
-)
-from bloop_ref._scalars import as_scalar
-from bloop_ref._typing import Leaves, Scalar, Vector
-from bloop_ref._vectors import Columns, align
-from bloop_ref.coefficients import projection_row
+from bloop_ref.aliases import Leaves, Scalar, Vector
+from bloop_ref.arrays import complex_of, kind, quiet
+from bloop_ref.linear import combination, gramian
+from bloop_ref.scalars import as_scalar, ratio, root, where
+from bloop_ref.vectors import Stack, align
 
 
 @quiet
@@ -48,53 +40,63 @@ def project_orthogonal(
 
     Source: the projection of eq. 3 and footnote 1; for several vectors section 2.3.
     """
-    columns = align(vector=vector, **{f"span[{i}]": v for i, v in enumerate(span)})
-    basis = Basis(columns, rank_tolerance)
-    leaves, *references = columns.leaves
-    dtypes = leaf_dtypes(columns)
+    stack = align(vector=vector, **{f"span[{i}]": v for i, v in enumerate(span)})
+    basis = Basis(stack, rank_tolerance)
+    leaves, *references = stack.leaves
     if len(span) == 1:  # rounded once
-        return columns.unflatten(project(columns, dtypes))
+        return stack.unflatten(_project(stack, stack.dtypes))
     for reference in references:
         basis.extend(reference)
-    part = columns.of(basis.remove_from(leaves))
-    return columns.unflatten(combination(part, (1,), dtypes=dtypes))
+    part = stack.of(basis.remove_from(leaves))
+    return stack.unflatten(combination(part, (1,), stack.dtypes))
 
 
-def project(columns: Columns, dtypes: Sequence[Any]) -> Leaves:
-    """Return pi(u; v) for the columns (u, v), in the given leaf dtypes."""
-    row = projection_row(inner(columns, 0, 1), inner(columns, 1, 1))
-    unit, _ = columns.units  # pi(u; v) is blind to the scale of v
-    return combination(columns, row, units=(unit, unit), dtypes=dtypes)
+def _project(stack: Stack, dtypes: Any) -> Leaves:
+    """Return pi(u; v) for the stack (u, v), in the given leaf dtypes."""
+    gram = gramian(stack, ((0, 1), (1, 1)))
+    return combination(stack, (1, -ratio(gram[0, 1], gram[1, 1])), dtypes)
 
 
 class Basis:
-    """An orthogonal basis, in wide arithmetic, of a span that grows vector by vector."""
+    """An orthogonal basis, in wide arithmetic, of a span that grows vector by vector.
 
-    def __init__(self, columns: Columns, rank_tolerance: Scalar | None) -> None:
-        """Prepare for vectors like the given columns; the span is {0}."""
-        self.like = columns
+    Projecting vectors knows an angle to the precision of their entries, a Gramian only to the root
+    of that of its own.
+    """
+
+    def __init__(self, stack: Stack, rank_tolerance: Scalar | None) -> None:
+        """Prepare for vectors like those of a stack; the span is {0}."""
+        self.like = stack
         self.vectors: list[Leaves] = []
-        self.dtypes = wide_dtypes(columns)
-        self.tolerance = 32 * coarsest_spacing(columns)
+        self.dtypes = [_wide(stack, row) for row in zip(*stack.leaves, strict=True)]
+        self.tolerance = 32 * stack.spacing
         if rank_tolerance is not None:
-            self.tolerance = as_scalar("rank_tolerance", rank_tolerance, columns, most=1)
+            self.tolerance = as_scalar("rank_tolerance", rank_tolerance, stack, most=1)
 
     def remove_from(self, vector: Leaves) -> Leaves:
         """Return the part of a vector orthogonal to the span."""
         # one pass leaves rounding errors along the basis; a second one removes them
         for direction in self.vectors * 2:
-            vector = project(self.like.of(vector, direction), self.dtypes)
+            vector = _project(self.like.of(vector, direction), self.dtypes)
         return vector
 
     def extend(self, vector: Leaves) -> None:
         """Add a vector to the span, unless it lies there within the tolerance."""
         residual = self.remove_from(vector)
         if self.vectors and self.like.wide is not None:
-            columns, xp = self.like.of(residual, vector), self.like.xp
-            unit, unit_before = columns.units
-            left, before = (xp.sqrt(inner(columns, j, j)) for j in (0, 1))
-            least = self.tolerance * before * (unit_before / unit)
+            stack = self.like.of(residual, vector)
+            # a residual too small to be squared beside the vector is within any tolerance
+            left, before = (gramian(stack.of(v), ((0, 0),)) for v in stack.leaves)
+            share = root(left[0, 0]) * (left.unit / before.unit)
+            least = self.tolerance * root(before[0, 0])
             # NaN compares false, and so is kept and seen
-            kept = xp.where(left <= least, xp.zeros_like(left), xp.ones_like(left))
-            residual = combination(columns, (kept, 0), dtypes=self.dtypes)
+            residual = combination(stack, (where(share <= least, 0 * share, 1), 0), self.dtypes)
         self.vectors.append(residual)
+
+
+def _wide(stack: Stack, row: Any) -> Any:
+    """Return the dtype that holds a leaf in the precision that sums are carried in."""
+    if stack.wide is None:
+        return next((leaf.dtype for leaf in row if leaf is not None), None)
+    is_complex = any(leaf is not None and kind(leaf, stack.xp) == "complex" for leaf in row)
+    return complex_of(stack.wide, stack.xp) if is_complex else stack.wide

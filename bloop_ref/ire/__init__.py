@@ -10,9 +10,9 @@ Source: Wang, Wang, He, Wang, Huang, Xiong, Li, E and Wu, "Improving Generalizat
 by Enhancing Implicit Regularization", NeurIPS 2024, arXiv 2405.20763.
 """
 
-from bloop_ref.ire._amplify import amplify
-from bloop_ref.ire._curvature import curvature
-from bloop_ref.ire._mask import mask
-from bloop_ref.ire._method import IRE, IREState
+from bloop_ref.ire.amplification import amplify
+from bloop_ref.ire.enhancement import IRE, IREState
+from bloop_ref.ire.fisher import curvature
+from bloop_ref.ire.flatness import mask
 
 __all__ = ["IRE", "IREState", "amplify", "curvature", "mask"]

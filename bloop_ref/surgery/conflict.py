@@ -1,47 +1,38 @@
-"""PCGrad and GradVac: every gradient is altered by those that it conflicts with."""
+"""PCGrad and GradVac: every gradient is altered by those that it meets, in some order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-import array_api_compat
-
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import check_choice, check_range, known_false
-from bloop_ref._typing import Array, Rows, Scalar, Vector
-from bloop_ref._vectors import Columns
-from bloop_ref.surgery._method import (
-    GramMethod,
-    Pairs,
-    all_pairs,
-    check_weights,
-    named,
-    number,
-    numbered,
-    weights,
+from bloop_ref.aliases import Scalar, Schedule
+from bloop_ref.gramian import Gramian
+from bloop_ref.scalars import (
+    add_at,
+    check_choice,
+    check_number,
+    cosine,
+    dot,
+    pick,
+    positive_part,
+    ratio,
+    root,
+    where,
 )
-from bloop_ref.surgery._orders import check_orders, check_seed, orders_at
-from bloop_ref.surgery.rows.conflict import grad_vac_row, pcgrad_row
-
-
-class PCGradState(NamedTuple):
-    """The number of steps taken, by which the order of a step is drawn."""
-
-    count: Array
+from bloop_ref.surgery.orders import Ordered, total
 
 
 @dataclass(frozen=True)
-class PCGrad(GramMethod):
+class PCGrad(Ordered):
     """PCGrad: d = sum_i lam_i g_i', every g_i' being g_i less its parts along those it opposes.
 
     g <- pi(g; g_j) for every j != i in turn with <g, g_j> < 0, g being g_i as altered so far and
     g_j as it came; lam_0 = 1. A zero g_j changes nothing. For two losses d = m + lam a, or
     pi(m; a) + lam pi(a; m) where <m, a> < 0, and both agree at 0; for lam > 0 this is PCGrad of m
-    and lam a. For more the order matters; the state counts the steps.
+    and lam a. For more the order matters.
 
     Args:
-        lam: the weight of the auxiliary losses, >= 0: one number, or one for each.
+        lam: the weight of the auxiliary losses, as in ``Mixed``.
         orders: for each gradient the numbers of the others, in the order that it meets them. Its
             own number may stand among them, as in some implementations: a projection on g_i itself.
         seed: draws new orders at each step, the same at each ``step`` with the same count; they
@@ -50,86 +41,45 @@ class PCGrad(GramMethod):
     Example:
         >>> import numpy as np
         >>> pcgrad = PCGrad(orders=[[1, 2], [0, 2], [0, 1]])
-        >>> g = [np.array(v) for v in ([1.0, 0.0], [0.0, 1.0], [-1.0, 0.0])]
-        >>> pcgrad.step(g, pcgrad.init(g[0], losses=3))[0]
+        >>> pcgrad(*(np.array(v) for v in ([1.0, 0.0], [0.0, 1.0], [-1.0, 0.0])))
         array([0., 1.])
 
     Source: Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020; lam from section
     5.1 of the Bloop paper.
     """
 
-    numbers: ClassVar[tuple[str, ...]] = ("lam",)
-    state_type: ClassVar[type] = PCGradState
+    numbers: ClassVar[Mapping[str, float | None]] = {"lam": None}
 
-    lam: Scalar | Sequence[Scalar] = 1
-    _: KW_ONLY
-    orders: Sequence[Sequence[int]] | None = None
-    seed: int = 0
+    may_meet_itself = True
 
-    def __post_init__(self) -> None:
-        """Check the options."""
-        check_weights(self, "lam")
-        object.__setattr__(self, "orders", check_orders(self.orders, itself=True))
-        check_seed(self.seed)
+    lam: Schedule | Sequence[Schedule] = 1
 
-    def start(self, losses: int, columns: Columns) -> PCGradState:
-        """Return a count of 0."""
-        return PCGradState(columns.counter(0))
+    def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
+        """Return the sum of the altered gradients over the gradients."""
+        size, rows = gram.size, gram.rows()
+        squares = [gram[k, k] for k in range(size)]
 
-    def pairs(self, losses: int) -> Pairs:
-        """Return all pairs."""
-        return all_pairs(losses)
+        def meeting(i: int, j: Any, own: list[Scalar]) -> Scalar:
+            along = dot(own, [pick(line, j) for line in rows])
+            return ratio(positive_part(-along), pick(squares, j))
 
-    def coefficients(
-        self, gram: Rows, units: Sequence[Scalar], state: PCGradState
-    ) -> tuple[tuple[Scalar, ...], PCGradState]:
-        """Return ``pcgrad_row``."""
-        orders = orders_at(state.count, len(units), orders=self.orders, seed=self.seed)
-        row = pcgrad_row(gram, units, orders=orders, lams=weights("lam", self.lam, len(units)))
-        return row, PCGradState(state.count + 1)
-
-
-@quiet
-def pcgrad(
-    g_main: Vector,
-    *g_aux: Vector,
-    lam: Scalar | Sequence[Scalar] = 1,
-    orders: Sequence[Sequence[int]] | None = None,
-    seed: int = 0,
-) -> Vector:
-    """Return d = m + lam a, or pi(m; a) + lam pi(a; m) where <m, a> < 0; see ``PCGrad``.
-
-    Args, returns and raises as in ``mixed``; ``orders`` and ``seed`` as in ``PCGrad``.
-
-    Example:
-        >>> import numpy as np
-        >>> pcgrad(np.array([3.0, 4.0]), np.array([-5.0, 0.0]), lam=0.5)
-        array([-1.6,  5.2])
-
-    Source: see ``PCGrad``.
-    """
-    return PCGrad(lam, orders=orders, seed=seed).once(named(g_main, g_aux, lam))
-
-
-class GradVacState(NamedTuple):
-    """What GradVac carries: the target cosine of every pair, and the number of steps taken."""
-
-    targets: tuple[tuple[Scalar, ...], ...]
-    count: Array
+        lams = self.auxiliary_weights(size)
+        return total(self.altered(size, size, meeting), (1, *lams)), scalars
 
 
 @dataclass(frozen=True)
-class GradVac(GramMethod):
+class GradVac(Ordered):
     """GradVac: d = sum_i g_i', every g_i' being g_i with its cosines lifted to targets.
 
     Where cos(g, g_j) < t_ij, g <- g + w g_j with the w that makes them equal,
     w = ||g|| (t sqrt(1 - c^2) - c sqrt(1 - t^2)) / (||g_j|| sqrt(1 - t^2)), for every j != i in
     turn; each time t_ij <- (1 - beta) t_ij + beta c, c the cosine before the change. Targets start
-    at 0, for which this is PCGrad's projection. The cosine with a zero vector is 0; opposite
-    gradients cancel; a target of 1 or -1 changes nothing.
+    at ``target``: at 0 this is PCGrad's projection. The cosine with a zero vector is 0; opposite
+    gradients cancel; a target of 1 or -1 changes nothing. The state's ``scalars`` are the t_ij.
 
     Args:
         beta: the weight of the *new* cosine, in [0, 1]; 0 keeps the targets of the state.
+        target: the targets before the first step: one number in [-1, 1], or rows of them.
         two_sided: the sum of all altered gradients, as published; if not, the altered main gradient
             alone, to which no auxiliary gradient is added.
         orders, seed: as in ``PCGrad``.
@@ -139,107 +89,78 @@ class GradVac(GramMethod):
         >>> grad_vac = GradVac(beta=0.5, two_sided=False)
         >>> g = [np.array([3.0, 4.0]), np.array([-4.0, 0.0])]
         >>> direction, state = grad_vac.step(g, grad_vac.init(g[0]))
-        >>> direction, float(state.targets[0][1])
+        >>> direction, float(state.scalars[0][1])
         (array([0., 4.]), -0.3)
 
     Source: Wang, Tsvetkov, Firat and Cao, "Gradient Vaccine", ICLR 2021. The one-sided form is
     Table 1 of the Bloop paper with the vector and the condition that are missing there.
     """
 
-    numbers: ClassVar[tuple[str, ...]] = ("beta",)
-    state_type: ClassVar[type] = GradVacState
+    numbers: ClassVar[Mapping[str, float | None]] = {"beta": 1}
 
-    beta: Scalar
+    beta: Schedule
     _: KW_ONLY
+    target: Any = 0
     two_sided: bool = True
-    orders: Sequence[Sequence[int]] | None = None
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the options."""
-        check_range("beta", self.beta, most=1)
+        super().__post_init__()
         check_choice("two_sided", self.two_sided, (False, True))
-        object.__setattr__(self, "orders", check_orders(self.orders, itself=False))
-        check_seed(self.seed)
+        if isinstance(self.target, list | tuple):
+            object.__setattr__(self, "target", tuple(map(tuple, self.target)))
+        for i, row in enumerate(self._targets(1)):
+            for j, target in enumerate(row):
+                name = f"target[{i}][{j}]" if isinstance(self.target, tuple) else "target"
+                check_number(name, target, "must be a number in [-1, 1]")
+                if not -1 <= target <= 1:
+                    raise ValueError(f"{name} must be a number in [-1, 1]; found {target}")
 
-    def start(self, losses: int, columns: Columns) -> GradVacState:
-        """Return targets of 0."""
-        zero = 0 if columns.wide is None else columns.scalar(0)
-        return GradVacState(((zero,) * losses,) * losses, columns.counter(0))
+    def _targets(self, losses: int) -> Sequence[Sequence[Any]]:
+        return self.target if isinstance(self.target, tuple) else [[self.target] * losses] * losses
 
-    def _losses_of(self, state: GradVacState) -> int:
-        return len(state.targets)
+    def start(self, losses: int) -> tuple[tuple[Fraction, ...], ...]:
+        """Return the targets before the first step."""
+        rows = self._targets(losses)
+        if [len(row) for row in rows] != [losses] * losses:
+            raise ValueError(
+                "target must be one number or one for every pair of gradients: "
+                f"required {losses} rows of {losses}, found {[len(row) for row in rows]}"
+            )
+        return tuple(tuple(map(Fraction, row)) for row in rows)
 
-    def pairs(self, losses: int) -> Pairs:
-        """Return all pairs."""
-        return all_pairs(losses)
+    def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
+        """Return the sum of the altered gradients, and the targets moved towards the cosines."""
+        size, rows = gram.size, gram.rows()
+        squares = [gram[k, k] for k in range(size)]
+        targets = [list(line) for line in scalars]
+        met: list[list[Scalar]] = [[0] * size for _ in range(size)]
 
-    def coefficients(
-        self, gram: Rows, units: Sequence[Scalar], state: GradVacState
-    ) -> tuple[tuple[Scalar, ...], GradVacState]:
-        """Return ``grad_vac_row``, and the targets moved towards the cosines that were met."""
-        orders = orders_at(state.count, len(units), orders=self.orders, seed=self.seed)
-        altered = orders if self.two_sided else orders[:1]
-        row, cosines = grad_vac_row(gram, units, targets=state.targets, orders=altered)
-        targets = [list(line) for line in state.targets]
-        for i, met in enumerate(cosines):
-            for j, cosine in enumerate(met):
-                if i != j:
-                    targets[i][j] = (1 - self.beta) * targets[i][j] + self.beta * cosine
-        return row, GradVacState(tuple(map(tuple, targets)), state.count + 1)
+        def meeting(i: int, j: Any, own: list[Scalar]) -> Scalar:
+            along = dot(own, [pick(line, j) for line in rows])
+            square = positive_part(dot(own, [dot(own, line) for line in rows]))
+            other = pick(squares, j)
+            met[i] = add_at(met[i], j, cosine(along, square, other))
+            return _lift(along, square, other, pick(scalars[i], j))
+
+        sides = size if self.two_sided else 1
+        parts = self.altered(size, sides, meeting)
+        for i in range(sides):
+            for j in (k for k in range(size) if k != i):
+                targets[i][j] = (1 - self.beta) * targets[i][j] + self.beta * met[i][j]
+        return total(parts, (1,) * sides), tuple(map(tuple, targets))
 
 
-@quiet
-def grad_vac(
-    *gradients: Vector,
-    targets: Any,
-    two_sided: bool = True,
-    orders: Sequence[Sequence[int]] | None = None,
-    seed: int = 0,
-) -> Vector:
-    """Return GradVac's direction for given target cosines; see ``GradVac``.
+def _lift(xy: Scalar, xx: Scalar, yy: Scalar, target: Scalar) -> Scalar:
+    """Return the w >= 0 of the smallest x + w y whose cosine with y is at least the target.
 
-    Args:
-        *gradients: g_main, g_aux, ..., pytrees of arrays; ``None`` is zero.
-        targets: the target cosine, a number in [-1, 1], or one for every (i, j) in rows.
-        two_sided: as in ``GradVac``.
-        orders: as in ``PCGrad``.
-        seed: as in ``PCGrad``.
-
-    Returns and raises as in ``mixed``.
-
-    Example:
-        >>> import numpy as np
-        >>> m, a = np.array([3.0, 4.0]), np.array([-5.0, 0.0])
-        >>> grad_vac(m, a, targets=0.8).round(12)
-        array([-5.33333333, 10.66666667])
-
-    Source: see ``GradVac``.
+    w = ||x|| (cot sin - cos) / ||y|| with cot = target / sqrt(1 - target^2), which is positive
+    exactly where cos(x, y) < target. A target of 1 or -1 is never met or always.
     """
-    columns, losses = numbered(gradients), len(gradients)
-    rows = targets if isinstance(targets, list | tuple) else [[targets] * losses] * losses
-    if len(rows) != losses or any(len(row) != losses for row in rows):
-        raise ValueError(
-            "targets must be one number or one for every pair of gradients: "
-            f"required {losses} rows of {losses}, found {[len(row) for row in rows]}"
-        )
-    cosines = [
-        [_target(f"targets[{i}][{j}]", t, columns) for j, t in enumerate(row)]
-        for i, row in enumerate(rows)
-    ]
-    method = GradVac(0, two_sided=two_sided, orders=orders, seed=seed)
-    state = method.start(losses, columns)._replace(targets=tuple(map(tuple, cosines)))
-    leaves, _ = method.advance(columns, state)
-    return columns.unflatten(leaves)
-
-
-def _target(name: str, value: Scalar, columns: Columns) -> Scalar:
-    """Check that a cosine is in [-1, 1], as far as that can be told; bring it beside vectors."""
-    required = f"{name} must be a number in [-1, 1]"
-    if not isinstance(value, int | float | Fraction) and not array_api_compat.is_array_api_obj(
-        value
-    ):
-        raise TypeError(f"{required}; found {value!r}")
-    if known_false(lambda: (value >= -1) & (value <= 1)):
-        raise ValueError(f"{required}; found {value}")
-    return number(value, columns)
+    slack = 1 - target * target
+    cotangent = ratio(target, root(positive_part(slack)))
+    along = cosine(xy, xx, yy)
+    sine = root(positive_part(1 - along * along))
+    # <x, y> as it came, not by its cosine: with a target of 0 this is PCGrad's projection exactly
+    lift = positive_part(cotangent * ratio(root(xx) * sine, root(yy)) - ratio(xy, yy))
+    return where(slack > 0, lift, 0 * lift)

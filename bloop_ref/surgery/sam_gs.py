@@ -1,35 +1,20 @@
 """SAM-GS: gradients of unlike norms are equalised, others modulated by their own momentum."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import reduce
+from itertools import combinations
 from operator import add
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from bloop_ref._arrays import beside, join, parts
-from bloop_ref._columns import combination, leaf_dtypes, quiet
-from bloop_ref._scalars import check_range, ratio
-from bloop_ref._typing import Leaves, Rows, Scalar, Vector
-from bloop_ref._vectors import Columns, align
-from bloop_ref.ema import Tracking
-from bloop_ref.surgery._algebra import minimum, over, root, where
-from bloop_ref.surgery._method import Method, as_number, diagonal, measured, settled
-from bloop_ref.surgery.rows.balance import equalised_row, magnitude_similarity
-
-MOMENTUM = Tracking("updated", "zeros", "propagate", None)
-"""Averages from 0, each used after its update, that keep what comes in."""
-
-
-class SamGSState(NamedTuple):
-    """What SAM-GS carries, all before the correction of the start from 0.
-
-    ``momenta`` are the moving averages of the gradients and ``dissimilarity`` that of
-    (1 - Psi)^2; ``decays`` are the powers beta1^t and beta2^t after t steps.
-    """
-
-    momenta: tuple[Vector, ...]
-    dissimilarity: Scalar
-    decays: tuple[Scalar, Scalar]
+from bloop_ref.aliases import Leaves, Rows, Scalar, Schedule, Vector
+from bloop_ref.arrays import beside, join, parts, quiet
+from bloop_ref.gramian import Gramian
+from bloop_ref.linear import combination, gramian
+from bloop_ref.method import Method
+from bloop_ref.scalars import as_scalar, check_range, minimum, ratio, root, where
+from bloop_ref.vectors import Stack, align, choose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +33,8 @@ class SamGS(Method):
     products and absolute values entry by entry (of real and imaginary parts). A zero gradient adds
     nothing. Of h = 0, which takes an ``epsilon`` of 0 and equal norms from the start, comes d = 0.
     The first form is a combination of gradients, the second is none, and is of degree 2 in their
-    common scale: so there is ``step`` and no ``coefficients``.
+    common scale: so there is no matrix. The state remembers the M_k, and as scalars
+    (h, beta1^t, beta2^t).
 
     Args:
         gamma: the similarity below which the gradients are equalised, >= 0.
@@ -57,9 +43,7 @@ class SamGS(Method):
 
     Example:
         >>> import numpy as np
-        >>> method = SamGS()
-        >>> g = [np.array([3.0, 4.0]), np.array([0.0, -200.0])]
-        >>> method.step(g, method.init(g[0]))[0]
+        >>> SamGS()(np.array([3.0, 4.0]), np.array([0.0, -200.0]))
         array([ 61.5, -20.5])
 
     Source: Borsani et al., "Gradient Similarity Surgery in Multi-Task Deep Learning", 2025, with
@@ -67,91 +51,82 @@ class SamGS(Method):
     training code does to d is ``sam_gs_post_step``.
     """
 
-    state_type: ClassVar[type] = SamGSState
+    project_on = "updated"
+    numbers: ClassVar[Mapping[str, float | None]] = {
+        "gamma": None,
+        "beta1": 1,
+        "beta2": 1,
+        "epsilon": None,
+    }
 
-    gamma: Scalar = 0.1
-    beta1: Scalar = 0.9
-    beta2: Scalar = 0.99
-    epsilon: Scalar = 1e-8
+    gamma: Schedule = 0.1
+    beta1: Schedule = 0.9
+    beta2: Schedule = 0.99
+    epsilon: Schedule = 1e-8
 
-    def __post_init__(self) -> None:
-        """Check the options."""
-        check_range("gamma", self.gamma)
-        check_range("beta1", self.beta1, most=1)
-        check_range("beta2", self.beta2, most=1)
-        check_range("epsilon", self.epsilon)
+    def remembers(self, losses: int) -> int:
+        """Return one for each gradient."""
+        return losses
 
-    @quiet
-    def init(self, like: Vector, losses: int = 2) -> SamGSState:
-        """Return the state before the first step, for gradients like the given vector."""
-        self._check_losses("losses", losses)
-        columns = align(like=like)
-        zero, one = (0, 1) if columns.wide is None else (columns.scalar(0), columns.scalar(1))
-        momenta = tuple(columns.unflatten(MOMENTUM.zeros(columns)) for _ in range(losses))
-        return SamGSState(momenta, zero, (one, one))
+    def memory(self, losses: int) -> Rows:
+        """Return M_k <- beta1 M_k + (1 - beta1) g_k."""
+        beta1 = self.beta1
+        row = [1 - beta1, *[0] * (losses - 1), beta1, *[0] * (losses - 1)]
+        return tuple(tuple(row[j - k] for j in range(2 * losses)) for k in range(losses))
 
-    def _losses_of(self, state: SamGSState) -> int:
-        return len(state.momenta)
+    def start(self, losses: int) -> tuple[Fraction, ...]:
+        """Return (h, beta1^0, beta2^0)."""
+        return Fraction(0), Fraction(1), Fraction(1)
 
-    @quiet
-    def step(
-        self,
-        gradients: Sequence[Vector],
-        state: SamGSState,
-        *,
-        norms: tuple[Rows, Sequence[Scalar]] | None = None,
-    ) -> tuple[Vector, SamGSState]:
-        """Return the direction and the next state.
+    def direct(
+        self, stack: Stack, scalars: Any, *, gram: Gramian | None = None, **given: Scalar
+    ) -> tuple[Leaves, Any]:
+        """Return the direction of gradients and updated momenta, and the next scalars.
 
-        Args:
-            gradients: [g_main, g_aux, ...], pytrees of arrays; ``None`` is zero.
-            state: what ``init`` or the previous ``step`` returned.
-            norms: where the gradients are parts of longer ones, ``gram`` and ``units`` of the whole
-                as in ``GramMethod``, of which the diagonal is read. All else is entry by entry.
+        Where the gradients are parts of longer ones, ``gram`` has the squared norms of the whole;
+        all else is entry by entry.
         """
-        losses = len(gradients)
-        self._check_losses("gradients", losses)
-        self._check_state(state, losses)
-        both = align(
-            **{f"gradients[{k}]": gradient for k, gradient in enumerate(gradients)},
-            **{f"state.momenta[{k}]": momentum for k, momentum in enumerate(state.momenta)},
-        )
-        columns = both.of(*both.leaves[:losses])
-        gamma, beta1, beta2, epsilon = (
-            as_number(name, getattr(self, name), columns)
-            for name in ("gamma", "beta1", "beta2", "epsilon")
-        )
-        momenta = tuple(
-            _averaged(both.of(gradient, momentum), 1 - beta1)
-            for gradient, momentum in zip(columns.leaves, both.leaves[losses:], strict=True)
-        )
-        gram, units = measured(columns, diagonal(losses)) if norms is None else norms
-        similarity = magnitude_similarity(gram, units)
+        losses = len(stack.leaves) // 2
+        gradients = stack.of(*stack.leaves[:losses])
+        if gram is None:
+            gram = gramian(gradients, [(k, k) for k in range(losses)])
+        h, *decays = scalars
+        beta1, beta2 = self.beta1, self.beta2
+        similarity = _similarity(gram, losses)
         unlike = (1 - similarity) * (1 - similarity)
-        h = beta2 * state.dissimilarity + (1 - beta2) * unlike + epsilon
-        decays = (beta1 * state.decays[0], beta2 * state.decays[1])
+        h = beta2 * h + (1 - beta2) * unlike + self.epsilon
+        decays = [beta1 * decays[0], beta2 * decays[1]]
         scale = ratio(1, (1 - decays[0]) * root(ratio(h, 1 - decays[1])))
-        own = [over(x, unit) for x, unit in zip(columns.units, units, strict=True)]
-        equalised = combination(columns, equalised_row(gram, units), units=own)
-        modulated = _modulated(columns, momenta, scale)
-        direction = _choose(columns, similarity < gamma, equalised, modulated)
-        after = SamGSState(tuple(map(columns.unflatten, momenta)), h, decays)
-        return columns.unflatten(direction), settled(after, columns)
+        equalised = combination(gradients, _equalised(gram, losses))
+        modulated = _modulated(stack, losses, scale)
+        direction = choose(stack, similarity < self.gamma, equalised, modulated)
+        return direction, (h, *decays)
 
 
-def _averaged(columns: Columns, rho: Scalar) -> Leaves:
-    """Return the next momentum, for the columns (gradient, momentum)."""
-    return MOMENTUM.advance("", columns, rho=rho, fresh=False)[1]
+def _similarity(gram: Gramian, losses: int) -> Scalar:
+    """Return Psi."""
+    pairs = [
+        where(x + y == 0, 1 + 0 * x, ratio(2 * root(x) * root(y), x + y))
+        for x, y in combinations([gram[k, k] for k in range(losses)], 2)
+    ]
+    return reduce(add, pairs) / len(pairs) if pairs else 1 + 0 * gram[0, 0]
 
 
-def _modulated(columns: Columns, momenta: Sequence[Leaves], scale: Scalar) -> Leaves:
+def _equalised(gram: Gramian, losses: int) -> Sequence[Scalar]:
+    """Return mean(n) sum_k g_k / n_k over the gradients."""
+    norms = [root(gram[k, k]) for k in range(losses)]
+    mean = reduce(add, norms) / losses
+    return [ratio(mean, norm) for norm in norms]
+
+
+def _modulated(stack: Stack, losses: int, scale: Scalar) -> Leaves:
     """Return scale sum_k |M_k| * g_k."""
-    xp, wide = columns.xp, columns.wide
+    xp, wide = stack.xp, stack.wide
 
     def leaf(position: int, dtype: Any) -> Any:
         terms = []
-        for gradient, momentum in zip(columns.leaves, momenta, strict=True):
-            g, m = gradient[position], momentum[position]
+        for k in range(losses):
+            g, m = stack.leaves[k][position], stack.leaves[losses + k][position]
             if g is not None:
                 factor = beside(scale, g, xp)
                 pairs = zip(parts(m, wide, xp), parts(g, wide, xp), strict=True)
@@ -159,39 +134,8 @@ def _modulated(columns: Columns, momenta: Sequence[Leaves], scale: Scalar) -> Le
         summed = [reduce(add, together) for together in zip(*terms, strict=True)]
         return join(summed, dtype, xp) if summed else None
 
-    return tuple(leaf(position, dtype) for position, dtype in enumerate(leaf_dtypes(columns)))
-
-
-def _choose(columns: Columns, condition: Scalar, new: Leaves, old: Leaves) -> Leaves:
-    """Return one vector or the other without reading the condition."""
-    return tuple(
-        None if x is None else columns.xp.where(beside(condition, x, columns.xp), x, y)
-        for x, y in zip(new, old, strict=True)
-    )
-
-
-@quiet
-def sam_gs(*gradients: Vector, state: SamGSState | None = None, **options: Scalar) -> Vector:
-    """Return SAM-GS's direction after a given state, by default at the first step; see ``SamGS``.
-
-    Args:
-        *gradients: g_main, g_aux, ..., pytrees of arrays; ``None`` is zero.
-        state: of ``SamGS``.
-        **options: of ``SamGS``.
-
-    Returns and raises as in ``mixed``.
-
-    Example:
-        >>> import numpy as np
-        >>> sam_gs(np.array([3.0, 4.0]), np.array([0.0, -200.0]))
-        array([ 61.5, -20.5])
-
-    Source: see ``SamGS``.
-    """
-    method = SamGS(**options)
-    if state is None:
-        state = method.init(gradients[0] if gradients else None, losses=len(gradients))
-    return method.step(gradients, state)[0]
+    gradients = stack.of(*stack.leaves[:losses])
+    return tuple(leaf(position, dtype) for position, dtype in enumerate(gradients.dtypes))
 
 
 @quiet
@@ -222,13 +166,13 @@ def sam_gs_post_step(
 
     Source: the training code of Borsani et al.; see ``SamGS``.
     """
-    columns = align(direction=direction)
-    for name, value in (("losses", losses), ("max_norm", max_norm), ("epsilon", epsilon)):
-        check_range(name, value)
+    stack = align(direction=direction)
+    check_range("losses", losses)
     most, least = (
-        as_number(name, x, columns) for name, x in (("max_norm", max_norm), ("epsilon", epsilon))
+        as_scalar(name, x, stack) for name, x in (("max_norm", max_norm), ("epsilon", epsilon))
     )
-    gram, (unit,) = measured(columns, diagonal(1))
-    clipped = ratio(most, root(gram[0][0]) + over(over(least, unit), losses))
-    row = (where(gram[0][0] == 0, losses * unit, minimum(losses * unit, clipped)),)
-    return columns.unflatten(combination(columns, row, units=(1,)))
+    gram = gramian(stack, ((0, 0),))
+    size = root(gram[0, 0]) * gram.unit
+    clipped = ratio(most, size + least / losses)
+    factor = where(size == 0, losses + 0 * size, minimum(losses + 0 * size, clipped))
+    return stack.unflatten(combination(stack, (factor,)))

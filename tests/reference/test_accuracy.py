@@ -106,6 +106,34 @@ def test_near_parallel_gradients(
         assert roundings(bloop_direction(g, a, e, lam=lam), g, a, e, lam=lam) <= factor(g)
 
 
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8", "<f8"])
+@settings(max_examples=20)
+@given(data=st.data(), lam=st.sampled_from(LAMS))
+def test_either_byte_order_is_within_the_bound(
+    data: st.DataObject, lam: float, dtype: str, gradients: Any, roundings: Any
+) -> None:
+    native = np.dtype(dtype).newbyteorder("=")
+    vectors = data.draw(gradients(3, native.name))
+    swapped = [[leaf.astype(dtype) for leaf in vector] for vector in vectors]
+    found = bloop_direction(*swapped, lam=lam)
+    assert all(leaf.dtype == np.dtype(dtype) for leaf in found)
+    found = [leaf.astype(native) for leaf in found]
+    assert roundings(found, *vectors, lam=lam) <= factor(vectors[0])
+    for x, y in zip(found, bloop_direction(*vectors, lam=lam), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">c16"])
+def test_big_endian_float64_at_extreme_scales(dtype: str, roundings: Any) -> None:
+    rng = np.random.default_rng(22)
+    for size in (1e-300, 1e300):
+        g, a, e = ([(size * rng.uniform(0.5, 1, 3)).astype(dtype)] for _ in range(3))
+        found = bloop_direction(g, a, e, lam=0.5)
+        assert found[0].dtype == np.dtype(dtype)
+        native = [[v[0].astype(v[0].dtype.newbyteorder("="))] for v in (found, g, a, e)]
+        assert roundings(*native, lam=0.5) <= factor(native[0])
+
+
 @pytest.mark.parametrize(("dtype", "spread"), [("float32", 0), ("float64", 12)])
 def test_long_vectors(dtype: str, spread: int, roundings: Any) -> None:
     rng = np.random.default_rng(7)

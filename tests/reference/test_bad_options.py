@@ -8,8 +8,8 @@ import pytest
 
 from bloop_ref import (
     Bloop,
-    BloopState,
     HierarchicalBloop,
+    State,
     bloop_direction,
     hierarchical_direction,
     project_orthogonal,
@@ -22,15 +22,16 @@ G = np.ones(2)
 OF_LAM: dict[str, Any] = {
     "direction": lambda x: bloop_direction(G, G, G, lam=x),
     "constructor": lambda x: Bloop(x, 0.5),
-    "schedule": lambda x: Bloop(lambda _: x, 0.5).step(G, G, Bloop(1, 1).init(G)),
-    "mixed": lambda x: surgery.mixed(G, G, lam=x),
-    "pcgrad": lambda x: surgery.pcgrad(G, G, lam=x),
-    "barrier": lambda x: surgery.dynamic_barrier(G, G, lam=x),
+    "schedule": lambda x: Bloop(lambda _: x, 0.5).step([G, G], Bloop(1, 1).init(G)),
+    "mixed": lambda x: surgery.Mixed(lam=x)(G, G),
+    "pcgrad": lambda x: surgery.PCGrad(lam=x)(G, G),
+    "barrier": lambda x: surgery.DynamicBarrier(lam=x)(G, G),
 }
+OF_SEVERAL = {"mixed", "pcgrad", "barrier"}
 OF_RHO: dict[str, Any] = {
     "average": lambda x: update_ema(G, G, rho=x),
     "constructor": lambda x: Bloop(0.5, x),
-    "schedule": lambda x: Bloop(0.5, lambda _: x).step(G, G, Bloop(1, 1).init(G)),
+    "schedule": lambda x: Bloop(0.5, lambda _: x).step([G, G], Bloop(1, 1).init(G)),
 }
 NO_NUMBERS: list[tuple[Any, str]] = [
     ("1", "'1'"),
@@ -66,7 +67,9 @@ def test_rho_out_of_range(entrance: str, value: Any, convert: Any) -> None:
 
 @pytest.mark.parametrize(("value", "shown"), NO_NUMBERS)
 def test_no_number(value: Any, shown: str) -> None:
-    for call in OF_LAM.values():
+    # where several auxiliary losses are taken, a list is one number for each of them
+    lists = OF_SEVERAL if isinstance(value, list | tuple) else set()
+    for call in (OF_LAM[name] for name in OF_LAM.keys() - lists):
         with pytest.raises(TypeError, match=f"^lam must be a finite number >= 0; found {shown}$"):
             call(value)
     for call in OF_RHO.values():
@@ -79,6 +82,20 @@ def test_no_scalar(shape: tuple[int, ...]) -> None:
     for call in (*OF_LAM.values(), *OF_RHO.values()):
         with pytest.raises(ValueError, match=r"; found an array of shape \("):
             call(np.ones(shape))
+
+
+@pytest.mark.parametrize("method", [surgery.Mixed, surgery.PCGrad, surgery.DynamicBarrier])
+def test_lists_of_lam(method: Any) -> None:
+    several = method([0.5, lambda count: 2 + count])
+    assert np.all(several(G, G, G) == method((0.5, 2.0))(G, G, G))
+    with pytest.raises(
+        ValueError,
+        match=r"^lam must be one number or one per auxiliary loss: required 1, found 2$",
+    ):
+        several(G, G)
+    for value, error in ((None, TypeError), ([1.0], TypeError), (-1, ValueError)):
+        with pytest.raises(error, match=r"^lam\[1\] must be a finite number >= 0; found "):
+            method([0.5, value])
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, np.float32(0.5), np.array(1), Fraction(1, 2)])
@@ -148,34 +165,42 @@ def test_ema_dtype_that_holds_no_average(dtype: Any, library: Any) -> None:
 @pytest.mark.parametrize("state", [None, {}, {"ema": G}, (G, 0, 0), G])
 def test_wrong_state(state: Any) -> None:
     kind = type(state).__name__
-    bloop, levels = Bloop(0.5, 0.5), HierarchicalBloop([0.5], 0.5)
-    expected = f"^state must be a BloopState, as init and step return it; found {kind}$"
-    with pytest.raises(TypeError, match=expected):
-        bloop.step(G, G, state)
-    with pytest.raises(TypeError, match=expected):
-        bloop.diagnostics(G, G, state)
-    expected = f"^state must be a HierarchicalBloopState, as init and step return it; found {kind}$"
-    with pytest.raises(TypeError, match=expected):
-        levels.step([G, G], state)
+    expected = f"^state must be a State, as init and step return it; found {kind}$"
+    for method in (Bloop(0.5, 0.5), HierarchicalBloop([0.5], 0.5), surgery.Mixed(0.5)):
+        with pytest.raises(TypeError, match=expected):
+            method.step([G, G], state)
+        with pytest.raises(TypeError, match=expected):
+            method.diagnostics([G, G], state)
 
 
 def test_state_of_another_tree() -> None:
     bloop, levels = Bloop(0.5, 0.5), HierarchicalBloop([0.5, 0.5], 0.5)
-    with pytest.raises(ValueError, match=r"^state.ema must have the tree structure of g_main: "):
-        bloop.step([G], [G], bloop.init({"w": G}))
-    with pytest.raises(ValueError, match=r"^state.ema must have the shape of g_main: .*found \(3,"):
-        bloop.step(G, G, bloop.init(np.ones(3)))
-    with pytest.raises(ValueError, match=r"^state.emas\[0\] must have the shape of gradients\[0\]"):
-        levels.step([G, G, G], levels.init(np.ones(3)))
-    with pytest.raises(TypeError, match=r"^state must be a BloopState.*HierarchicalBloopState$"):
-        bloop.step(G, G, levels.init(G))  # type: ignore[arg-type]
-    fewer = HierarchicalBloop([0.5], 0.5).init(G)
-    with pytest.raises(
-        ValueError, match=r"^state.emas must have one entry per lam: required 2, found 1$"
-    ):
-        levels.step([G, G, G], fewer)
+    first = r"^state\.memory\[0\] must have the "
+    with pytest.raises(ValueError, match=rf"{first}tree structure of gradients\[0\]: "):
+        bloop.step([[G], [G]], bloop.init({"w": G}))
+    with pytest.raises(ValueError, match=rf"{first}shape of gradients\[0\]: .*found \(3,"):
+        bloop.step([G, G], bloop.init(np.ones(3)))
+    with pytest.raises(ValueError, match=rf"{first}shape of gradients\[0\]"):
+        levels.step([G, G, G], levels.init(np.ones(3), losses=3))
     with pytest.raises(TypeError, match="found list"):
-        bloop.step(G, G, [*BloopState(G, 0, 0)])  # type: ignore[arg-type]
+        bloop.step([G, G], [*State((G,), (), 0, 0)])  # type: ignore[arg-type]
+
+
+def test_state_of_another_method() -> None:
+    bloop, levels = Bloop(0.5, 0.5), HierarchicalBloop([0.5, 0.5], 0.5)
+    expected = "gradients: required {} remembered vectors and scalars, found {}"
+    for method, losses, state, required, found in (
+        (bloop, 2, levels.init(G, losses=3), (1, 0), (2, 0)),
+        (levels, 3, bloop.init(G), (2, 0), (1, 0)),
+        (surgery.MetaBalance(), 3, surgery.MetaBalance().init(G), (0, 3), (0, 2)),
+        (surgery.GradVac(0), 2, bloop.init(G), (0, 4), (1, 0)),
+    ):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            method.step([G] * losses, state)
+        assert str(caught.value) == (
+            f"state must be one of {type(method).__name__} for {losses} "
+            + expected.format(required, found)
+        )
 
 
 def test_levels_of_the_constructor() -> None:
@@ -190,10 +215,10 @@ def test_levels_of_the_constructor() -> None:
         hierarchical_direction([G, G], [G], lams=[-1])
     levels = HierarchicalBloop([1, lambda _: -1], [0.5, lambda _: 0.5])
     with pytest.raises(ValueError, match=r"^lams\[1\] must be"):
-        levels.step([G, G, G], levels.init(G))
+        levels.step([G, G, G], levels.init(G, losses=3))
     levels = HierarchicalBloop([1, 1], [0.5, lambda _: 2])
     with pytest.raises(ValueError, match=r"^rho\[1\] must be"):
-        levels.step([G, G, G], levels.init(G))
+        levels.step([G, G, G], levels.init(G, losses=3))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])

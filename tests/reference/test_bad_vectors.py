@@ -13,6 +13,7 @@ from bloop_ref import (
     diagnostics,
     hierarchical_direction,
     inner_products,
+    ire,
     project_orthogonal,
     surgery,
     update_ema,
@@ -39,14 +40,14 @@ ENTRANCES: dict[str, Any] = {
     "vectors[1]": lambda v: inner_products([G, v]),
     "vectors[1] ": lambda v: combine([(1, 1)], [G, v]),
     "span[1]": lambda v: project_orthogonal(G, G, v),
-    "g_aux  ": lambda v: surgery.mixed(G, v, lam=1),
-    "g_aux   ": lambda v: surgery.pcgrad(G, v, lam=1),
-    "g_aux    ": lambda v: surgery.dynamic_barrier(G, v, lam=1),
+    "gradients[1]  ": lambda v: surgery.Mixed(lam=1)(G, v),
+    "gradients[1]   ": lambda v: surgery.PCGrad(lam=1)(G, v),
+    "gradients[1]    ": lambda v: surgery.DynamicBarrier(lam=1)(G, v),
     "gradients[1]": lambda v: hierarchical_direction([G, v], [G], lams=[1]),
     "references[0]": lambda v: hierarchical_direction([G, G], [v], lams=[1]),
-    "g_aux     ": lambda v: BLOOP.step(G, v, BLOOP.init(G)),
-    "state.ema": lambda v: BLOOP.step(G, G, BLOOP.init(v)),
-    "g_aux      ": lambda v: BLOOP.diagnostics(G, v, BLOOP.init(G)),
+    "gradients[1]     ": lambda v: BLOOP.step([G, v], BLOOP.init(G)),
+    "state.memory[0]": lambda v: BLOOP.step([G, G], BLOOP.init(v)),
+    "gradients[1]      ": lambda v: BLOOP.diagnostics([G, v], BLOOP.init(G)),
     "gradients[1] ": lambda v: LEVELS.step([G, v], LEVELS.init(G)),
 }
 FIRST = {"ema ": "g_main", "vectors[1]": "vectors[0]", "span[1]": "vector"}
@@ -93,6 +94,22 @@ def test_leaf_that_is_no_array(leaf: Any, kind: str) -> None:
         "g_aux[1]['w'] must be an array of a library that follows the array API standard, or "
         f"None; found {kind}"
     )
+
+
+@pytest.mark.parametrize("mask", [False, True, [True, False, False, False]])
+def test_masked_arrays(mask: Any) -> None:
+    masked = np.ma.array(np.ones(4), mask=mask)
+    for call in (
+        lambda: bloop_direction(G, [masked, {"w": np.ones((2, 2))}], G, lam=1),
+        lambda: surgery.Mixed(1)([masked], [masked]),
+        lambda: update_ema(masked, np.ones(4), rho=1),
+        lambda: ire.mask(masked, 0.5),
+    ):
+        found = message(TypeError, call)
+        assert found.endswith(
+            " must be an array of a library that follows the array API standard, or None; "
+            "found MaskedArray"
+        )
 
 
 @pytest.mark.parametrize(
@@ -151,9 +168,7 @@ def test_no_vector_at_all() -> None:
 @pytest.mark.parametrize("row", [(), (1,), (1, 2, 3)])
 def test_row_of_the_wrong_length(row: tuple[float, ...]) -> None:
     found = message(ValueError, lambda: combine([(1, 2), row], [G, G]))
-    assert found == (
-        f"coefficients[1] must have one entry per vector: required 2, found {len(row)}"
-    )
+    assert found == (f"weights[1] must have one entry per vector: required 2, found {len(row)}")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +177,7 @@ def test_row_of_the_wrong_length(row: tuple[float, ...]) -> None:
 def test_wrong_number_of_dtypes(dtypes: Any) -> None:
     found = message(ValueError, lambda: combine([(1,)], [G], dtypes=dtypes))
     assert found == (
-        "dtypes must have one dtype per leaf for each row of coefficients: "
+        "dtypes must have one dtype per leaf for each row of weights: "
         f"required 1 times 2, found {dtypes!r}"
     )
 

@@ -1,38 +1,44 @@
 """Every public name is documented: what it returns, an example that runs, where it comes from."""
 
 import doctest
+import importlib
 import inspect
+import pkgutil
 from typing import Any
 
 import pytest
 
 import bloop_ref
-from bloop_ref import coefficients, ire, surgery
-from bloop_ref.surgery import rows
+from bloop_ref import ire, surgery
 
 MODULES = {"ire", "surgery"}
 PUBLIC: dict[str, Any] = {
     **{name: getattr(bloop_ref, name) for name in bloop_ref.__all__ if name not in MODULES},
     **{f"surgery.{name}": getattr(surgery, name) for name in surgery.__all__},
     **{f"ire.{name}": getattr(ire, name) for name in ire.__all__},
-    **{f"surgery.rows.{name}": getattr(rows, name) for name in rows.__all__},
-    **{
-        f"coefficients.{name}": function
-        for name, function in inspect.getmembers(coefficients, inspect.isfunction)
-        if function.__module__ == coefficients.__name__
-    },
 }
+OF_MODULES = {
+    f"{name}.{key}": value
+    for name in sorted(x.name for x in pkgutil.iter_modules(bloop_ref.__path__))
+    if not name.startswith("_")
+    for module in [importlib.import_module(f"bloop_ref.{name}")]
+    for key, value in vars(module).items()
+    if getattr(value, "__module__", None) == module.__name__ and key[0] != "_" and callable(value)
+}
+"""What backends import."""
+
 STATES = {
-    *("BloopState", "HierarchicalBloopState", "Diagnostics"),
-    *(f"surgery.{name}" for name in surgery.__all__ if name.endswith("State")),
-    *("surgery.Method", "surgery.GramMethod", "ire.IREState"),
+    *("State", "Diagnostics", "ire.IREState"),
+    *("surgery.State", "surgery.Method", "surgery.GramMethod"),
 }
 """What comes out of others, or is there to be derived from."""
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", [*PUBLIC, *OF_MODULES])
 def test_has_a_summary_of_one_sentence(name: str) -> None:
-    summary = inspect.getdoc(PUBLIC[name]).split("\n\n")[0]  # type: ignore[union-attr]
+    documented = inspect.getdoc({**PUBLIC, **OF_MODULES}[name])
+    assert documented
+    summary = documented.split("\n\n")[0]
     assert "\n" not in summary
     assert summary.endswith(".")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bloop_ref import (
     Bloop,
+    Gramian,
     bloop_direction,
     combine,
     diagnostics,
@@ -19,7 +20,6 @@ from bloop_ref import (
     project_orthogonal,
     update_ema,
 )
-from bloop_ref.coefficients import step_matrix
 
 Vector: TypeAlias = Any
 
@@ -143,14 +143,15 @@ def test_average_recurrence(drawn: list[Vector], rho: Fraction) -> None:
 
 
 @given(vectors(3), WEIGHTS, RHOS)
-def test_step_matrix_is_the_step(drawn: list[Vector], lam: Fraction, rho: Fraction) -> None:
+def test_the_matrix_is_the_step(drawn: list[Vector], lam: Fraction, rho: Fraction) -> None:
     g, a, e = drawn
+    bloop = Bloop(lam, rho)
     _, _, (_, ae, ee) = inner_products(drawn, pairs=[(2, 1), (2, 2)])
-    d, after = combine(step_matrix(ae, ee, lam=lam, rho=rho), drawn)
+    matrix, _ = bloop.matrix(Gramian({(1, 2): ae, (2, 2): ee}, 3))
+    d, after = combine(matrix, drawn)
     assert same(d, bloop_direction(g, a, e, lam=lam))
     assert same(after, update_ema(e, g, rho=rho))
-    bloop = Bloop(lam, rho)
-    direction, state = bloop.step(g, a, bloop.init(g)._replace(ema=e))
+    direction, state = bloop.step([g, a], bloop.init(g)._replace(memory=(e,)))
     assert same(d, direction)
     assert same(after, state.ema)
 
@@ -167,12 +168,14 @@ def test_combine_is_exact(drawn: list[Vector], row: list[Fraction]) -> None:
     assert same(found, plus(*map(times, row, drawn)))
 
 
-@given(vectors(3))
-def test_diagnostics_of_fractions(drawn: list[Vector]) -> None:
-    g, a, e = drawn
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+def test_diagnostics_of_fractions(x: Fraction, y: Fraction, p: Fraction, q: Fraction) -> None:
+    # multiples of (3, 4), whose norms are fractions
+    g, a, e = (np.array(v, dtype=object) for v in ((3 * x, 4 * x), (p, q), (3 * y, 4 * y)))
     found = diagnostics(g, a, e)
-    assert found.norm_main == dot(g, g) ** Fraction(1, 2)
-    assert found.coefficient == (dot(a, e) / dot(e, e) if dot(e, e) else 0)
+    assert (found.norm_main, found.norm_ema) == (5 * abs(x), 5 * abs(y))
+    assert found.cos_main_ema == (x * y > 0) - (x * y < 0)
+    assert found.coefficient == (dot(a, e) / dot(e, e) if y else 0)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +211,6 @@ def test_worked_directions(
 def test_the_order_matters(project_on: Any, expected: Any, rational: Callable[..., Any]) -> None:
     g, a, e = (rational(np.array(v)) for v in ((3, 4), (-5, 0), (1, 0)))
     bloop = Bloop(Fraction(1, 2), Fraction(1, 2), project_on=project_on)
-    d, state = bloop.step(g, a, bloop.init(g)._replace(ema=e))
+    d, state = bloop.step([g, a], bloop.init(g)._replace(memory=(e,)))
     assert list(d) == [Fraction(x) for x in expected]
     assert list(state.ema) == [2, 2]

@@ -118,7 +118,7 @@ def test_stateful_step(
     g, lams = drawn
     rhos = [Fraction(1, 2), Fraction(1, 3), Fraction(0)]
     bloop = HierarchicalBloop(lams, rhos)
-    d, state = bloop.step(g, bloop.init(g[0])._replace(emas=tuple(emas)))
+    d, state = bloop.step(g, bloop.init(g[0], losses=4)._replace(memory=tuple(emas)))
     assert np.all(d == hierarchical_direction(g, emas, lams=lams))
     for k in range(3):
-        assert np.all(state.emas[k] == update_ema(emas[k], g[k], rho=rhos[k]))
+        assert np.all(state.memory[k] == update_ema(emas[k], g[k], rho=rhos[k]))

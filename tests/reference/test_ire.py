@@ -311,3 +311,14 @@ def test_a_new_process_imports_nothing_heavy() -> None:
     code = f"import sys; from bloop_ref import ire; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_an_average_of_curvatures_of_complex_parameters_is_real(dtype: str) -> None:
+    params = np.array([3 + 4j, 1 + 0j, 0 + 2j], dtype)
+    method = ire.IRE(kappa=1.0, fraction=0.5, rho=0.5)
+    state = method.init(params)
+    for _ in range(2):
+        state = method.refresh(ire.curvature(params), state)
+    np.testing.assert_array_equal(state.score, [18.75, 0.75, 3.0])
+    assert state.score.dtype == np.real(params).dtype

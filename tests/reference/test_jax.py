@@ -1,12 +1,13 @@
 """Under JAX's transformations: no recompiling, scan, donation, vmap."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bloop_ref import Bloop, HierarchicalBloop, bloop_direction
+from bloop_ref import Bloop, HierarchicalBloop, bloop_direction, surgery
 
 jax = pytest.importorskip("jax", reason="jax is not installed")
 jnp = jax.numpy
@@ -36,9 +37,9 @@ def batches(dtype: str = "float32") -> Any:
 def step_of(kind: type, options: dict[str, Any]) -> Any:
     if kind is Bloop:
         bloop = Bloop(lambda count: 1 / (1 + count), 0.5, **options)
-        return lambda g, a, state: bloop.step(g, a, state), bloop.init
+        return lambda g, a, state: bloop.step([g, a], state), bloop.init
     levels = HierarchicalBloop([lambda count: 1 / (1 + count), 0.5], 0.5, **options)
-    return lambda g, a, state: levels.step([g, a, g], state), levels.init
+    return lambda g, a, state: levels.step([g, a, g], state), partial(levels.init, losses=3)
 
 
 def recompilings(step: Any, state: Any, g: Any, a: Any) -> tuple[int, Any]:
@@ -64,6 +65,61 @@ def test_a_second_step_does_not_recompile(x64: None, kind: type, options: dict[s
     again, state = recompilings(step, init({"w": g["w"][0], "none": None}), g, a)
     assert again == 0
     assert int(state.count) == 4
+
+
+METHODS: dict[str, Any] = {
+    "bloop": Bloop(0.5, 0.25),
+    "first": Bloop(0.5, 0.25, init="first", project_on="updated"),
+    "hierarchy": HierarchicalBloop([0.5, 0.5], 0.25),
+    "grad-vac": surgery.GradVac(0.5, target=0.5),
+    "meta-balance": surgery.MetaBalance(),
+    "pcgrad": surgery.PCGrad(0.5),
+    "sam-gs": surgery.SamGS(),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_state_is_a_fixed_point(name: str, wide: bool, request: pytest.FixtureRequest) -> None:
+    """The second step of every method runs the program of the first."""
+    if wide:
+        request.getfixturevalue("x64")
+    method, (g, a) = METHODS[name], batches()
+    gradients = [{"w": x["w"][0], "none": None} for x in (g, a, g)]
+    # for two losses only two of them
+    gradients = gradients[: 2 if isinstance(method, Bloop) else 3]
+    state = method.init(gradients[0], losses=len(gradients))
+    again, after = recompilings(
+        lambda main, aux, state: method.step([main, aux, main][: len(gradients)], state),
+        state,
+        g,
+        a,
+    )
+    assert again == 0
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    for x, y in zip(*map(jax.tree.leaves, (state, after)), strict=True):
+        assert (x.shape, x.dtype, x.weak_type) == (y.shape, y.dtype, y.weak_type)
+    # nor does a state that was restored from NumPy's arrays
+    again, _ = recompilings(
+        lambda main, aux, state: method.step([main, aux, main][: len(gradients)], state),
+        jax.tree.map(np.asarray, state),
+        g,
+        a,
+    )
+    assert again == 0
+
+
+@pytest.mark.parametrize("method", [surgery.MGDA(), surgery.CAGrad(0.5)])
+def test_what_searches_by_values_says_so_under_a_tracer(method: Any) -> None:
+    g, a = (x["w"] for x in batches())
+    # in closed form for two losses
+    jax.jit(method)(g, a)
+    with pytest.raises(
+        TypeError,
+        match=rf"^{type(method).__name__} of more than two gradients searches by their values, "
+        r"which must be at hand; found a traced array",
+    ):
+        jax.jit(method)(g, a, g + a)
 
 
 def test_without_float64_a_second_step_does_not_recompile() -> None:
@@ -116,12 +172,12 @@ def test_vmap_over_states(x64: None) -> None:
     bloop = Bloop(0.5, 0.25)
     g, a = (vector["w"] for vector in batches())
     states = jax.vmap(bloop.init)(g)
-    _, states = jax.vmap(bloop.step)(g, a, states)
-    directions, states = jax.vmap(bloop.step)(a, g, states)
+    _, states = jax.vmap(bloop.step)([g, a], states)
+    directions, states = jax.vmap(bloop.step)([a, g], states)
     for row in range(5):
         state = bloop.init(g[row])
-        _, state = bloop.step(g[row], a[row], state)
-        direction, state = bloop.step(a[row], g[row], state)
+        _, state = bloop.step([g[row], a[row]], state)
+        direction, state = bloop.step([a[row], g[row]], state)
         np.testing.assert_array_equal(directions[row], direction)
         np.testing.assert_array_equal(states.ema[row], state.ema)
     assert states.count.shape == (5,)
@@ -140,8 +196,8 @@ def test_raise_skips_under_a_tracer(x64: None) -> None:
     g, a = (vector["w"] for vector in batches())
     bad = g.at[0, 0].set(jnp.nan)
     state = bloop.init(g)
-    _, after = jax.jit(bloop.step)(bad, a, state)
+    _, after = jax.jit(bloop.step)([bad, a], state)
     np.testing.assert_array_equal(after.ema, state.ema)
     assert (int(after.count), int(after.skipped)) == (1, 1)
-    with pytest.raises(FloatingPointError, match="g_main must be finite"):
-        bloop.step(bad, a, state)
+    with pytest.raises(FloatingPointError, match=r"^gradients\[0\] must be finite"):
+        bloop.step([bad, a], state)

@@ -38,23 +38,23 @@ def concrete(values: np.ndarray) -> Any:
 
 def everything(g: Any, a: Any, e: Any, lam: Any) -> Any:
     bloop = Bloop(lambda count: lam + count, 0.5, init="first", rescale=True)
-    first, state = bloop.step(g, a, bloop.init(g))
-    second, state = bloop.step(a, g, state)
+    first, state = bloop.step([g, a], bloop.init(g))
+    second, state = bloop.step([a, g], state)
     raising = Bloop(lam, 0.5, nonfinite="raise")
     levels = HierarchicalBloop([lam, 0.5], 0.5)
     return (
         first,
         second,
         tuple(state),
-        raising.step(g, a, raising.init(g))[0],
-        levels.step([g, a, e], levels.init(g))[0],
+        raising.step([g, a], raising.init(g))[0],
+        levels.step([g, a, e], levels.init(g, losses=3))[0],
         bloop_direction(g, a, e, lam=lam),
         update_ema(e, g, rho=lam),
         project_orthogonal(g, a, e),
         tuple(diagnostics(g, a, e)),
         inner_products([g, a]),
-        surgery.pcgrad(g, a, lam=lam),
-        surgery.dynamic_barrier(g, a, lam=lam),
+        surgery.PCGrad(lam)(g, a),
+        surgery.DynamicBarrier(lam)(g, a),
     )
 
 
@@ -74,7 +74,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
 def test_nor_where_sums_are_compensated() -> None:
     def step(g: Any, a: Any, e: Any, lam: Any) -> Any:
         bloop = Bloop(lam, lam)
-        direction, state = bloop.step(g, a, bloop.init(g)._replace(ema=e))
+        direction, state = bloop.step([g, a], bloop.init(g)._replace(memory=(e,)))
         return direction, tuple(state)
 
     assert_lazy(step, *VALUES.astype(np.float64))

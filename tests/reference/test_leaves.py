@@ -1,6 +1,7 @@
 """Trees, leaves that are missing, empty or without dimensions, dtypes, devices, complex leaves."""
 
 from collections import OrderedDict
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,16 +82,16 @@ def test_outputs_stay_on_their_devices(library: Any) -> None:
     tree = {"x": W.astype(np.float32), "y": [np.float32(2), V.astype(np.float32)]}
     g = library.vector(tree)
     bloop, levels = Bloop(0.5, 0.5, init="first"), HierarchicalBloop([0.5, 0.5], 0.5)
-    direction, state = bloop.step(g, g, bloop.init(g))
-    deep, deep_state = levels.step([g, g, g], levels.init(g))
+    direction, state = bloop.step([g, g], bloop.init(g))
+    deep, deep_state = levels.step([g, g, g], levels.init(g, losses=3))
     (combined,) = combine([(1, 2)], [g, g])
     for out in (
         direction,
         state.ema,
         deep,
-        *deep_state.emas,
+        *deep_state.memory,
         combined,
-        surgery.pcgrad(g, g, lam=1),
+        surgery.PCGrad()(g, g),
     ):
         expected = [device(x) for x in optree.tree_leaves(g)]
         assert [device(x) for x in optree.tree_leaves(out)] == expected
@@ -126,18 +127,18 @@ def test_missing_leaves_are_zeros(library: Any) -> None:
 def test_missing_leaves_in_the_state() -> None:
     bloop = Bloop(0.5, 0.5)
     # an average that was made for the parameters holds zeros where no main gradient comes
-    direction, state = bloop.step([W, None], [V, U], bloop.init([W, U]))
+    direction, state = bloop.step([[W, None], [V, U]], bloop.init([W, U]))
     np.testing.assert_array_equal(state.ema[1], [0, 0])
     np.testing.assert_array_equal(direction[1], U / 2)
     # a frozen parameter has neither gradient: its direction is zero
-    direction, state = bloop.step([W, None], [V, None], bloop.init([W, U]))
+    direction, state = bloop.step([[W, None], [V, None]], bloop.init([W, U]))
     np.testing.assert_array_equal(direction[1], [0, 0])
     # one that was made for the gradients grows where a gradient appears
     half = np.array([1, 2], np.float16)
-    direction, state = bloop.step([W, half], [V, None], bloop.init([W, None]))
+    direction, state = bloop.step([[W, half], [V, None]], bloop.init([W, None]))
     np.testing.assert_array_equal(state.ema[1], [0.5, 1])
     assert state.ema[1].dtype == np.float32
-    state = Bloop(0.5, 0.5, init="first").step([W, half], [V, None], bloop.init([W, None]))[1]
+    state = Bloop(0.5, 0.5, init="first").step([[W, half], [V, None]], bloop.init([W, None]))[1]
     np.testing.assert_array_equal(state.ema[1], half)
 
 
@@ -149,9 +150,10 @@ def test_vectors_without_any_leaf(absent: Any) -> None:
     assert update_ema(absent, absent, rho=0.5) == absent
     assert hierarchical_direction([absent] * 3, [absent] * 2, lams=[1, 1]) == absent
     assert float(inner_products([absent])[0][0]) == 0
-    assert set(map(float, diagnostics(absent, absent, absent))) == {0.0}
+    norms, cosines = diagnostics(absent, absent, absent)
+    assert set(map(float, [*norms, *chain(*cosines)])) == {0.0}
     bloop = Bloop(0.5, 0.5, init="first")
-    direction, state = bloop.step(absent, absent, bloop.init(absent))
+    direction, state = bloop.step([absent, absent], bloop.init(absent))
     assert (direction, state.ema) == (absent, absent)
     assert (int(state.count), int(state.skipped)) == (1, 0)
 
@@ -161,7 +163,7 @@ def test_leaves_without_entries(library: Any) -> None:
     assert library.values(bloop_direction(empty, empty, empty, lam=0.5))[0].shape == (0, 3)
     assert library.values(project_orthogonal(empty, empty, empty))[0].shape == (0, 3)
     bloop = Bloop(0.5, 0.5)
-    direction, state = bloop.step(empty, empty, bloop.init(empty))
+    direction, state = bloop.step([empty, empty], bloop.init(empty))
     assert library.values(direction)[0].shape == library.values(state.ema)[0].shape == (0, 3)
     assert int(state.skipped) == 0
 
@@ -169,8 +171,8 @@ def test_leaves_without_entries(library: Any) -> None:
 def test_leaves_without_dimensions_stay_arrays() -> None:
     leaf = np.array(2.0, np.float32)
     bloop = Bloop(0.5, 0.5)
-    direction, state = bloop.step(leaf, leaf, bloop.init(leaf))
-    for array in (direction, *state, project_orthogonal(leaf, leaf), np.asarray(direction)):
+    direction, state = bloop.step([leaf, leaf], bloop.init(leaf))
+    for array in (direction, state.ema, *state[2:], project_orthogonal(leaf, leaf)):
         assert isinstance(array, np.ndarray)
         assert array.shape == ()
     assert bloop_direction(np.float32(2), np.float32(1), leaf, lam=1).dtype == np.float32

@@ -58,6 +58,38 @@ def test_inner_products_are_arrays_beside_the_vectors(library: Any) -> None:
     assert float(library.fetch(nothing)) == 0
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
+def test_inner_products_are_no_scalars_of_numpy(dtype: str) -> None:
+    vectors = [np.ones(3, dtype), np.ones(3, dtype)]
+    for matrix in (inner_products(vectors), inner_products([None, None])):
+        for entry in (*matrix[0], *matrix[1]):
+            assert isinstance(entry, np.ndarray)
+            assert not isinstance(entry, np.generic)
+            assert (entry.shape, entry.dtype) == ((), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("weight", "error", "shown"),
+    [
+        (1j, TypeError, "1j"),
+        (np.array(1j), TypeError, "an array of dtype complex128"),
+        (True, TypeError, "True"),
+        (np.array(True), TypeError, "an array of dtype bool"),
+        (None, TypeError, "None"),
+        ("1", TypeError, "'1'"),
+        (np.ones(1), ValueError, r"an array of shape \(1,\)"),
+        (np.ones((1, 2)), ValueError, r"an array of shape \(1, 2\)"),
+    ],
+)
+def test_weights_that_are_no_real_numbers(weight: Any, error: type[Exception], shown: str) -> None:
+    for dtype in (np.float32, np.float64, np.complex64):
+        vectors = [np.ones(2, dtype), np.ones(2, dtype)]
+        with pytest.raises(
+            error, match=rf"^weights\[1\]\[0\] must be a real number; found {shown}$"
+        ):
+            combine([(1, 1), (weight, 1)], vectors)
+
+
 @given(data=st.data(), dtype=st.sampled_from(["float32", "float64"]))
 def test_combination_is_rounded_once(data: st.DataObject, dtype: str, gradients: Any) -> None:
     vectors = data.draw(gradients(2, dtype))

@@ -67,8 +67,8 @@ def test_shows_in_every_function(bad: float, dtype: str) -> None:
         assert not finite(update_ema(u, v, rho=0.5))
         assert not finite(inner_products([u, v])[0][1])
         assert not finite(diagnostics(u, v, e))
-        for method in (surgery.mixed, surgery.pcgrad, surgery.dynamic_barrier):
-            assert not finite(method(u, v, lam=0.5))
+        for method in (surgery.Mixed(0.5), surgery.PCGrad(0.5), surgery.DynamicBarrier(0.5)):
+            assert not finite(method(u, v))
         assert not finite(hierarchical_direction([u, v, e], [u, v], lams=[0.5, 0.5]))
 
 
@@ -95,7 +95,7 @@ def test_an_auxiliary_gradient_never_reaches_the_state(nonfinite: Any, library: 
     step, start = library.run(bloop.step), bloop.init(library.vector(g))
     for bad in (np.nan, np.inf):
         with np.errstate(invalid="ignore"):
-            direction, state = step(library.vector(g), library.vector(spoilt(a, bad)), start)
+            direction, state = step([library.vector(g), library.vector(spoilt(a, bad))], start)
             assert not finite(library.values(direction))
             assert_same(library.values(state.ema), g)
         assert int(library.fetch(state.skipped)) == 0
@@ -106,11 +106,11 @@ def test_skip(project_on: Any, library: Any) -> None:
     g, a, e = vectors()
     bloop = Bloop(0.5, 0.5, project_on=project_on)
     step, start = library.run(bloop.step), bloop.init(library.vector(g))
-    start = start._replace(ema=library.vector(e))
+    start = start._replace(memory=(library.vector(e),))
     for bad in (np.nan, -np.inf):
         with np.errstate(invalid="ignore"):
-            d, state = step(library.vector(spoilt(g, bad)), library.vector(a), start)
-            d, ema, count, skipped = library.values((d, *state))
+            d, state = step([library.vector(spoilt(g, bad)), library.vector(a)], start)
+            d, ema, count, skipped = library.values((d, state.ema, *state[2:]))
         expected = bloop_direction(spoilt(g, bad), a, e, lam=0.5)
         assert_same(d[1], expected[1])
         np.testing.assert_array_equal(d[0][1], bad)
@@ -121,8 +121,8 @@ def test_skip(project_on: Any, library: Any) -> None:
 def test_propagate_is_the_bare_equation(library: Any) -> None:
     g, a, e = vectors()
     bloop = Bloop(0.5, 0.5, nonfinite="propagate")
-    state = bloop.init(library.vector(g))._replace(ema=library.vector(e))
-    _, state = bloop.step(library.vector(spoilt(g, np.nan)), library.vector(a), state)
+    state = bloop.init(library.vector(g))._replace(memory=(library.vector(e),))
+    _, state = bloop.step([library.vector(spoilt(g, np.nan)), library.vector(a)], state)
     assert_same(library.values(state.ema), update_ema(e, spoilt(g, np.nan), rho=0.5))
     assert int(library.fetch(state.skipped)) == 0
 
@@ -132,13 +132,18 @@ def test_raise(bad: float) -> None:
     g, a, _ = vectors()
     bloop = Bloop(0.5, 0.5, nonfinite="raise")
     state = bloop.init(g)
-    with pytest.raises(FloatingPointError, match="g_main must be finite; found NaN or infinity"):
-        bloop.step(spoilt(g, bad), a, state)
+    with pytest.raises(
+        FloatingPointError, match=r"^gradients\[0\] must be finite; found NaN or infinity$"
+    ):
+        bloop.step([spoilt(g, bad), a], state)
     levels = HierarchicalBloop([0.5, 0.5], 0.5, nonfinite="raise")
-    with pytest.raises(FloatingPointError, match=r"gradients\[1\] must be finite"):
-        levels.step([g, spoilt(a, bad), g], levels.init(g))
+    with pytest.raises(
+        FloatingPointError,
+        match=r"^gradients\[0\], gradients\[1\] must be finite; found NaN or infinity$",
+    ):
+        levels.step([g, spoilt(a, bad), g], levels.init(g, losses=3))
     # the last level is averaged nowhere
-    direction, _ = levels.step([g, a, spoilt(g, bad)], levels.init(g))
+    direction, _ = levels.step([g, a, spoilt(g, bad)], levels.init(g, losses=3))
     assert not finite(direction)
 
 
@@ -148,31 +153,66 @@ def test_first_waits_for_a_finite_gradient(library: Any) -> None:
     step, state = library.run(bloop.step), bloop.init(library.vector(g))
     with np.errstate(invalid="ignore"):
         for bad in (np.nan, np.inf):
-            _, state = step(library.vector(spoilt(g, bad)), library.vector(a), state)
+            _, state = step([library.vector(spoilt(g, bad)), library.vector(a)], state)
             assert_same(library.values(state.ema), [np.zeros(2), 0])
-        direction, state = step(library.vector(e), library.vector(a), state)
+        direction, state = step([library.vector(e), library.vector(a)], state)
         assert_same(library.values(direction), bloop_direction(e, a, e, lam=0.5))
         assert_same(library.values(state.ema), update_ema(e, e, rho=0.25))
-        _, state = step(library.vector(g), library.vector(a), state)
+        _, state = step([library.vector(g), library.vector(a)], state)
     assert_same(library.values(state.ema), update_ema(update_ema(e, e, rho=0.25), g, rho=0.25))
     assert [int(library.fetch(x)) for x in (state.count, state.skipped)] == [4, 2]
 
 
-def test_levels_skip_by_themselves() -> None:
-    g, a, e = vectors()
+def test_levels_skip_together(library: Any) -> None:
+    g, a, e = map(library.vector, vectors())
+    bad = library.vector(spoilt(vectors()[1], np.nan))
     levels = HierarchicalBloop([0.5, 0.5], 0.5)
-    start = levels.init(g)._replace(emas=(e, g))
-    direction, state = levels.step([g, spoilt(a, np.nan), g], start)
-    assert not finite(direction)
-    assert_same(state.emas, (update_ema(e, g, rho=0.5), g))
-    assert [int(n) for n in state.skipped] == [0, 1]
-    assert int(state.count) == 1
+    start = levels.init(g, losses=3)._replace(memory=(e, g))
+    step = library.run(levels.step)
+    with np.errstate(invalid="ignore"):
+        for gradients in ([g, bad, g], [bad, a, g]):
+            direction, state = step(gradients, start)
+            assert not finite(library.values(direction))
+            assert_same(library.values(state.memory), library.values(start.memory))
+            assert [int(library.fetch(n)) for n in (state.count, state.skipped)] == [1, 1]
+        # the last level is averaged nowhere
+        direction, state = step([g, a, bad], start)
+        assert not finite(library.values(direction))
+        expected = tuple(update_ema(x, y, rho=0.5) for x, y in ((e, g), (g, a)))
+        assert_same(library.values(state.memory), library.values(expected))
+        assert [int(library.fetch(n)) for n in (state.count, state.skipped)] == [1, 0]
+
+
+@pytest.mark.parametrize("nonfinite", ["skip", "propagate"])
+@pytest.mark.parametrize("bad", BAD)
+def test_what_other_methods_remember(bad: float, nonfinite: Any) -> None:
+    g, a, e = vectors()
+    for method in (
+        surgery.MetaBalance(nonfinite=nonfinite),
+        surgery.GradVac(0.5, nonfinite=nonfinite),
+        surgery.SamGS(nonfinite=nonfinite),
+    ):
+        _, start = method.step([g, a], method.init(g))
+        for gradients in ([spoilt(g, bad), e], [g, spoilt(e, bad)]):
+            direction, state = method.step(gradients, start)
+            assert not finite(direction)
+            assert int(state.count) == 2
+            kept = nonfinite == "skip"
+            assert int(state.skipped) == kept
+            remembered = state.memory, state.scalars
+            assert finite(remembered) is kept
+            if kept:
+                assert_same(remembered, (start.memory, start.scalars))
+    mixed = surgery.Mixed(0.5, nonfinite="raise")
+    expected = r"^gradients\[0\], gradients\[1\] must be finite; found NaN or infinity$"
+    with pytest.raises(FloatingPointError, match=expected):
+        mixed(g, spoilt(a, bad))
 
 
 def test_complex_parts() -> None:
     g = np.array([1 + 1j, complex(0, np.inf)])
     assert not np.all(np.isfinite(bloop_direction(g, g, np.ones(2) + 0j, lam=1)))
     bloop = Bloop(1, 0.5)
-    _, state = bloop.step(g, g, bloop.init(g))
+    _, state = bloop.step([g, g], bloop.init(g))
     np.testing.assert_array_equal(state.ema, [0, 0])
     assert int(state.skipped) == 1

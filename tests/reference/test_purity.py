@@ -22,10 +22,10 @@ def calls(options: dict[str, Any]) -> dict[str, Any]:
     bloop = Bloop(1.0, 0.5, **options)
     levels = HierarchicalBloop([1.0, 0.5], 0.5, **options)
     return {
-        "bloop": lambda g, a, e: bloop.step(g, a, bloop.init(g)._replace(ema=e)),
+        "bloop": lambda g, a, e: bloop.step([g, a], bloop.init(g)._replace(memory=(e,))),
         "init": lambda g, a, e: bloop.init(g),
         "levels": lambda g, a, e: levels.step(
-            [g, a, e], levels.init(g)._replace(emas=(e, levels.init(g).emas[1]))
+            [g, a, e], levels.init(g, 3)._replace(memory=(e, levels.init(g, 3).memory[1]))
         ),
     }
 
@@ -37,9 +37,9 @@ FUNCTIONS: dict[str, Any] = {
         bloop_ref.project_orthogonal(g, *span) for span in ([], [a], [a, e])
     ],
     "combine": lambda g, a, e: bloop_ref.combine([(1, 0, 0), (0, 1, 0), (0, 0, 0)], [g, a, e]),
-    "mixed": lambda g, a, e: surgery.mixed(g, a, lam=0.0),
-    "pcgrad": lambda g, a, e: surgery.pcgrad(g, a, lam=0.0),
-    "barrier": lambda g, a, e: surgery.dynamic_barrier(g, a, lam=0.0),
+    "mixed": lambda g, a, e: surgery.Mixed(0.0)(g, a),
+    "pcgrad": lambda g, a, e: surgery.PCGrad(0.0)(g, a),
+    "barrier": lambda g, a, e: surgery.DynamicBarrier(0.0)(g, a),
     **{
         f"{name}-{number}": call
         for number, options in enumerate(

@@ -87,7 +87,7 @@ def test_algorithm_1(n: int) -> None:
     average = update_ema(e, g, rho=RHO)
     assert same(average, plus([(1 - RHO) * x for x in e], g, RHO))
     bloop = Bloop(LAM, RHO)
-    d, state = bloop.step(g, a, bloop.init(g)._replace(ema=e))
+    d, state = bloop.step([g, a], bloop.init(g)._replace(memory=(e,)))
     assert same(d, bloop_direction(g, a, e, lam=LAM))
     assert same(state.ema, average)
 
@@ -119,12 +119,12 @@ def test_inner_products_and_norms(n: int) -> None:
 
 def test_mixed() -> None:
     m, a = symbols("m", 3), symbols("a", 3)
-    assert same(surgery.mixed(m, a, lam=LAM), plus(m, a, LAM))
+    assert same(surgery.Mixed(LAM)(m, a), plus(m, a, LAM))
 
 
 def test_meta_balance() -> None:
     m, a = symbols("m", 2), symbols("a", 2)
-    d = surgery.meta_balance(m, a, relaxation=LAM)
+    d = surgery.MetaBalance(relaxation=LAM, beta=0)(m, a)
     part = plus(plus(d, m, -1), a, LAM - 1)
     assert vanishes(dot(part, part) - LAM**2 * dot(m, m))
 
@@ -132,5 +132,5 @@ def test_meta_balance() -> None:
 def test_schedules_of_symbols() -> None:
     g, a = symbols("g", 2), symbols("a", 2)
     bloop = Bloop(lambda count: LAM / (1 + int(count)), RHO, rescale=True)
-    d, _ = bloop.step(g, a, bloop.init(g)._replace(count=np.array(1)))
+    d, _ = bloop.step([g, a], bloop.init(g)._replace(count=np.array(1)))
     assert same(d, [(x + LAM / 2 * y) / (1 + LAM / 2) for x, y in zip(g, a, strict=True)])

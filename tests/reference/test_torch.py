@@ -32,29 +32,29 @@ def test_nothing_is_read_from_the_device(dtype: Any, options: dict[str, Any]) ->
     bloop = Bloop(lambda count: lam / (1 + count), lam, **options)
     levels = HierarchicalBloop([lam, 0.5], lambda count: 1 / (1 + count), **options)
     with Deaf():
-        direction, state = bloop.step(g, g, bloop.init(g))
-        direction, state = bloop.step(direction, g, state)
-        levels.step([g, direction, g], levels.init(g))
+        direction, state = bloop.step([g, g], bloop.init(g))
+        direction, state = bloop.step([direction, g], state)
+        levels.step([g, direction, g], levels.init(g, losses=3))
         update_ema(state.ema, g, rho=lam)
         diagnostics(g, direction, state.ema)
-        for method in (surgery.mixed, surgery.pcgrad, surgery.dynamic_barrier):
-            method(g, direction, lam=lam)
+        for method in (surgery.Mixed, surgery.PCGrad, surgery.DynamicBarrier):
+            method(lam)(g, direction)
     assert [x.shape for x in direction] == [x.shape for x in g]
-    assert {str(x.device) for x in (*direction, *state.ema, *state[1:])} == {"meta"}
+    assert {str(x.device) for x in (*direction, *state.ema, *state[2:])} == {"meta"}
 
 
 def test_python_numbers_are_not_read_from_tensors() -> None:
     g = [torch.ones(3), torch.ones(2, 2)]
     bloop = Bloop(0.5, lambda count: 0.1, nonfinite="skip")
     with Deaf():
-        _, state = bloop.step(g, g, bloop.init(g))
+        _, state = bloop.step([g, g], bloop.init(g))
     assert int(state.count) == 1
 
 
 def test_bfloat16() -> None:
     values = [[3.0, 4.0], [-5.0, 0.0], [1.0, 0.0]]
     g, a, e = (torch.tensor(x, dtype=torch.bfloat16) for x in values)
-    direction, state = Bloop(0.5, 0.25).step(g, a, Bloop(0.5, 0.25).init(g))
+    direction, state = Bloop(0.5, 0.25).step([g, a], Bloop(0.5, 0.25).init(g))
     assert (direction.dtype, state.ema.dtype) == (torch.bfloat16, torch.float32)
     assert bloop_direction(g, a, e, lam=0.5).tolist() == [3.0, 4.0]
     assert state.ema.tolist() == [0.75, 1.0]

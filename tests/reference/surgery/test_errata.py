@@ -28,7 +28,7 @@ def test_the_weight_of_mtl_moo_has_the_wrong_sign(vector: Any, dot: Any) -> None
     d = printed * m + (1 - printed) * a
     assert equal(d, "-1/2", "3/2")
     assert dot(d, m) < 0  # no common descent
-    assert equal(surgery.mgda(m, a), "1/2", "1/2")
+    assert equal(surgery.MGDA()(m, a), "1/2", "1/2")
 
 
 def test_the_weight_of_mtl_moo_is_not_clipped(vector: Any, dot: Any) -> None:
@@ -36,7 +36,7 @@ def test_the_weight_of_mtl_moo_is_not_clipped(vector: Any, dot: Any) -> None:
     unclipped = dot(a - m, a) / dot(m - a, m - a)
     assert unclipped == Fraction(7, 5)
     assert equal(unclipped * m + (1 - unclipped) * a, "1/5", "-2/5")  # outside the hull
-    assert equal(surgery.mgda(m, a), 1, 0)
+    assert equal(surgery.MGDA()(m, a), 1, 0)
 
 
 def _printed_vaccine(m: Any, a: Any, target: Fraction, dot: Any) -> Any:
@@ -58,7 +58,7 @@ def test_grad_vac_adds_a_number_to_a_vector(vector: Any, dot: Any) -> None:
     assert number == Fraction(7, 15)
     d = m + number
     assert dot(d, a) ** 2 != target**2 * dot(d, d) * dot(a, a)
-    lifted = surgery.grad_vac(m, a, targets=target, two_sided=False)
+    lifted = surgery.GradVac(0, target=target, two_sided=False)(m, a)
     assert np.all(lifted == m + number * a)
     assert dot(lifted, a) ** 2 == target**2 * dot(lifted, lifted) * dot(a, a)
 
@@ -70,18 +70,18 @@ def test_grad_vac_lacks_its_condition(vector: Any, dot: Any) -> None:
     d = m + number * a
     # gradients of cosine 24/25 are driven apart, to 4/5
     assert dot(d, a) ** 2 == target**2 * dot(d, d) * dot(a, a)
-    assert np.all(surgery.grad_vac(m, a, targets=target, two_sided=False) == m)
+    assert np.all(surgery.GradVac(0, target=target, two_sided=False)(m, a) == m)
 
 
 def test_pcgrad_takes_from_each_gradient_a_multiple_of_itself(vector: Any, dot: Any) -> None:
     m, a = vector(3, 4), vector(-5, 0)
     main = m - dot(m, a) / dot(m, m) * m
     aux = a - dot(m, a) / dot(a, a) * a
-    assert np.all(main + aux == surgery.pcgrad(m, a))  # the sum is right
+    assert np.all(main + aux == surgery.PCGrad()(m, a))  # the sum is right
     assert dot(main, a) != 0  # the parts are not
-    assert np.all(project_orthogonal(m, a) == surgery.pcgrad(m, a, lam=0))
+    assert np.all(project_orthogonal(m, a) == surgery.PCGrad(lam=0)(m, a))
     assert equal(main + HALF * aux, "4/5", "32/5")  # nor is a weighted sum
-    assert equal(surgery.pcgrad(m, a, lam=HALF), "-8/5", "26/5")
+    assert equal(surgery.PCGrad(lam=HALF)(m, a), "-8/5", "26/5")
 
 
 def test_the_barrier_is_not_the_square_of_the_auxiliary_gradient(vector: Any, dot: Any) -> None:
@@ -89,7 +89,7 @@ def test_the_barrier_is_not_the_square_of_the_auxiliary_gradient(vector: Any, do
     psi = dot(nothing, nothing)
     d = nothing + max(0, (psi - dot(m, nothing)) / dot(m, m)) * m
     assert equal(d, 0, 0)  # the auxiliary loss is optimal, and the main one is left as it is
-    assert equal(surgery.dynamic_barrier(m, nothing), 3, 4)
+    assert equal(surgery.DynamicBarrier()(m, nothing), 3, 4)
 
 
 def test_the_term_of_the_auxiliary_loss_in_the_decrease_is_subtracted(
@@ -109,7 +109,10 @@ def test_the_term_of_the_auxiliary_loss_in_the_decrease_is_subtracted(
 @pytest.mark.parametrize("lam", [Fraction(1, 2), Fraction(1), Fraction(3)])
 def test_the_main_loss_rises_with_lambda(lam: Fraction) -> None:
     def losses(weight: Fraction) -> tuple[Fraction, Fraction]:
-        theta = weight / (1 + weight)  # minimises theta^2 / 2 + weight (theta - 1)^2 / 2
+        # of theta^2 / 2 and (theta - 1)^2 / 2, at the one place where the direction is 0
+        theta = weight / (1 + weight)
+        gradients = (np.array([x], dtype=object) for x in (theta, theta - 1))
+        assert list(surgery.Mixed(weight)(*gradients)) == [0]
         return theta**2 / 2, (theta - 1) ** 2 / 2
 
     (main, aux), (main_later, aux_later) = losses(lam), losses(2 * lam)
@@ -122,5 +125,5 @@ def test_the_average_is_updated_after_it_is_used(vector: Any) -> None:
     algorithm_1, appendix = (
         Bloop(HALF, HALF, project_on=which) for which in ("previous", "updated")
     )
-    assert equal(algorithm_1.step(m, a, algorithm_1.init(m))[0], "1/2", 4)
-    assert equal(appendix.step(m, a, appendix.init(m))[0], "7/5", "26/5")
+    assert equal(algorithm_1.step([m, a], algorithm_1.init(m))[0], "1/2", 4)
+    assert equal(appendix.step([m, a], appendix.init(m))[0], "7/5", "26/5")

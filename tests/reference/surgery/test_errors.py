@@ -48,9 +48,17 @@ OPTIONS: dict[str, tuple[type[Exception], Any]] = {
     ),
     "orders[0] must hold each of [1] once; found [1.0]": (
         ValueError,
-        lambda: surgery.PCGrad(orders=[[1.0], [0]]),  # type: ignore[list-item]
+        lambda: surgery.PCGrad(orders=[[1.0], [0]]),
     ),
     "seed must be an integer >= 0; found -1": (ValueError, lambda: surgery.PCGrad(seed=-1)),
+    "target must be a number in [-1, 1]; found nan": (
+        ValueError,
+        lambda: surgery.GradVac(0, target=np.nan),
+    ),
+    "nonfinite must be given to the method that is applied; found 'raise'": (
+        ValueError,
+        lambda: surgery.PerLeaf(surgery.AGem(), nonfinite="raise"),
+    ),
     "seed must be an integer >= 0; found True": (ValueError, lambda: surgery.PCGrad(seed=True)),
     "relaxation must be a number in [0, 1]; found 2": (
         ValueError,
@@ -61,10 +69,6 @@ OPTIONS: dict[str, tuple[type[Exception], Any]] = {
     "method must be a GramMethod; found SamGS": (
         TypeError,
         lambda: surgery.PerLeaf(surgery.SamGS()),  # type: ignore[arg-type]
-    ),
-    "bloop must be a HierarchicalBloop; found int": (
-        TypeError,
-        lambda: surgery.Hierarchy(1),  # type: ignore[arg-type]
     ),
     "max_norm must be a finite number >= 0; found -1": (
         ValueError,
@@ -82,11 +86,11 @@ def test_options(message: str) -> None:
 CALLS: dict[str, tuple[type[Exception], Any]] = {
     "gradients must be as many as AGem takes: required 2, found 3": (
         ValueError,
-        lambda: surgery.AGem().step([G, G, G], ()),
+        lambda: surgery.AGem().step([G, G, G], surgery.AGem().init(G)),
     ),
     "gradients must be as many as MGDA takes: required at least 1, found 0": (
         ValueError,
-        lambda: surgery.MGDA().step([], ()),
+        lambda: surgery.MGDA().step([], surgery.MGDA().init(G)),
     ),
     "losses must be as many as DynamicBarrier takes: required at least 2, found 1": (
         ValueError,
@@ -94,41 +98,40 @@ CALLS: dict[str, tuple[type[Exception], Any]] = {
     ),
     "lam must be one number or one per auxiliary loss: required 1, found 2": (
         ValueError,
-        lambda: surgery.Mixed([1, 2]).step([G, G], ()),
-    ),
-    "lam must be a finite number >= 0; found [1]": (
-        TypeError,
-        lambda: surgery.mixed(G, G, lam=[1]),
+        lambda: surgery.Mixed([1, 2])(G, G),
     ),
     "orders must have one row per gradient: required 2, found 3": (
         ValueError,
-        lambda: surgery.pcgrad(G, G, orders=THREE),
+        lambda: surgery.PCGrad(orders=THREE)(G, G),
     ),
     "main_loss must be given with a level: required none without a level, found one": (
         ValueError,
-        lambda: surgery.dynamic_barrier(G, G, main_loss=1.0),
+        lambda: surgery.DynamicBarrier()(G, G, main_loss=1.0),
     ),
     "main_loss must be given with a level: required the value of L_main, found none": (
         ValueError,
-        lambda: surgery.dynamic_barrier(G, G, level=1.0),
+        lambda: surgery.DynamicBarrier(level=1.0)(G, G),
     ),
-    "targets must be one number or one for every pair of gradients: required 2 rows of 2": (
+    "target must be one number or one for every pair of gradients: required 2 rows of 2, "
+    "found [2]": (
         ValueError,
-        lambda: surgery.grad_vac(G, G, targets=[[0, 0]]),
+        lambda: surgery.GradVac(0, target=[[0, 0]])(G, G),
     ),
-    "targets[0][1] must be a number in [-1, 1]; found 2": (
+    "target[0][1] must be a number in [-1, 1]; found 2": (
         ValueError,
-        lambda: surgery.grad_vac(G, G, targets=[[0, 2], [0, 0]]),
+        lambda: surgery.GradVac(0, target=[[0, 2], [0, 0]])(G, G),
     ),
-    "targets[0][0] must be a number in [-1, 1]; found 'x'": (
+    "target must be a number in [-1, 1]; found 'x'": (
         TypeError,
-        lambda: surgery.grad_vac(G, G, targets="x"),
+        lambda: surgery.GradVac(0, target="x")(G, G),
     ),
-    "gradients must be as many as the state was made for: required 2, found 3": (
+    "state must be one of SamGS for 3 gradients: required (3, 3) remembered vectors and scalars, "
+    "found (2, 3)": (
         ValueError,
         lambda: surgery.SamGS().step([G, G, G], surgery.SamGS().init(G)),
     ),
-    "gradients must be as many as the state was made for: required 3, found 2": (
+    "state must be one of MetaBalance for 2 gradients: required (0, 2) remembered vectors and "
+    "scalars, found (0, 3)": (
         ValueError,
         lambda: surgery.MetaBalance().step([G, G], surgery.MetaBalance().init(G, losses=3)),
     ),
@@ -136,23 +139,22 @@ CALLS: dict[str, tuple[type[Exception], Any]] = {
         ValueError,
         lambda: surgery.PerLeaf(surgery.AGem()).step([G, G], ()),
     ),
-    "state must have one entry per leaf: required 1, found MetaBalanceState": (
+    "state must have one entry per leaf: required 1, found State": (
         ValueError,
         lambda: surgery.PerLeaf(surgery.AGem()).step([G, G], surgery.MetaBalance().init(G)),
     ),
-    "losses must be one more than the weights of bloop: required 2, found 3": (
+    "losses must have one entry more than lams: required 2, found 3": (
         ValueError,
-        lambda: surgery.Hierarchy(HierarchicalBloop([1.0], 0.5)).init(G, losses=3),
+        lambda: HierarchicalBloop([1.0], 0.5).init(G, losses=3),
     ),
     "gradients[1] must have the shape of gradients[0]: required (2,), found (3,)": (
         ValueError,
-        lambda: surgery.mgda(G, np.ones(3)),
+        lambda: surgery.MGDA()(G, np.ones(3)),
     ),
-    "g_aux[1] must have the shape of g_main: required (2,), found (3,)": (
+    "gradients[2] must have the shape of gradients[0]: required (2,), found (3,)": (
         ValueError,
-        lambda: surgery.pcgrad(G, G, np.ones(3)),
+        lambda: surgery.PCGrad()(G, G, np.ones(3)),
     ),
-    "at least one vector is required; found none": (ValueError, lambda: surgery.mgda()),
 }
 
 
@@ -162,20 +164,34 @@ def test_calls(message: str) -> None:
     raises(kind, message, call)
 
 
+FORMS = {
+    "Mixed": (0, 0),
+    "PCGrad": (0, 0),
+    "GradVac": (0, 4),
+    "MetaBalance": (0, 2),
+    "SamGS": (2, 3),
+}
+
+
 @pytest.mark.parametrize(
-    ("method", "expected"),
+    "method",
     [
-        (surgery.Mixed(1), "()"),
-        (surgery.PCGrad(), "a PCGradState"),
-        (surgery.GradVac(0.5), "a GradVacState"),
-        (surgery.MetaBalance(), "a MetaBalanceState"),
-        (surgery.SamGS(), "a SamGSState"),
+        surgery.Mixed(1),
+        surgery.PCGrad(),
+        surgery.GradVac(0.5),
+        surgery.MetaBalance(),
+        surgery.SamGS(),
     ],
 )
-def test_state_of_another_method(method: surgery.Method, expected: str) -> None:
+def test_state_of_another_method(method: surgery.Method) -> None:
+    message = "state must be a State, as init and step return it; found "
+    for state in (None, (), (G, 0)):
+        raises(TypeError, message + type(state).__name__, lambda x=state: method.step([G, G], x))
     name = type(method).__name__
-    message = f"state must be {expected}, as init and step of {name} return it; found "
-    raises(TypeError, message + "NoneType", lambda: method.step([G, G], None))
-    other = surgery.PCGrad() if name != "PCGrad" else surgery.SamGS()
-    state = other.init(G)
-    raises(TypeError, message + type(state).__name__, lambda: method.step([G, G], state))
+    other = surgery.GradVac(0) if name != "GradVac" else surgery.SamGS()
+    found = FORMS[type(other).__name__]
+    message = (
+        f"state must be one of {name} for 2 gradients: "
+        f"required {FORMS[name]} remembered vectors and scalars, found {found}"
+    )
+    raises(ValueError, message, lambda: method.step([G, G], other.init(G)))

@@ -32,23 +32,23 @@ class Entry:
 
 
 TABLE = {
-    "mixed": Entry(lambda m, a: surgery.mixed(m, a, lam=HALF)),
-    "mixed, lam 1": Entry(lambda m, a: surgery.mixed(m, a, lam=1), symmetric=True),
+    "mixed": Entry(surgery.Mixed(HALF)),
+    "mixed, lam 1": Entry(surgery.Mixed(1), symmetric=True),
     "bloop": Entry(lambda m, a: bloop_direction(m, a, m, lam=HALF)),
-    "barrier, lam": Entry(lambda m, a: surgery.dynamic_barrier(m, a, lam=HALF)),
-    "barrier, beta": Entry(lambda m, a: surgery.dynamic_barrier(m, a, beta=2)),
-    "a_gem": Entry(surgery.a_gem, scale_of_a=True),
-    "mgda": Entry(surgery.mgda, symmetric=True),
-    "weighted": Entry(surgery.cosine_gate),
-    "unweighted": Entry(lambda m, a: surgery.cosine_gate(m, a, weighted=False)),
-    "grad_vac": Entry(lambda m, a: surgery.grad_vac(m, a, targets=TARGET), symmetric=True),
-    "pcgrad": Entry(surgery.pcgrad, symmetric=True),
-    "balance": Entry(lambda m, a: surgery.meta_balance(m, a, relaxation=HALF)),
-    "balance, r = 1": Entry(lambda m, a: surgery.meta_balance(m, a, relaxation=1), scale_of_a=True),
-    "cagrad": Entry(lambda m, a: surgery.cagrad(m, a, c=HALF), symmetric=True, exact=False),
-    "sam_gs, equalised": Entry(lambda m, a: surgery.sam_gs(m, a, gamma=2, **EXACT), symmetric=True),
+    "barrier, lam": Entry(surgery.DynamicBarrier(lam=HALF)),
+    "barrier, beta": Entry(surgery.DynamicBarrier(beta=2)),
+    "a_gem": Entry(surgery.AGem(), scale_of_a=True),
+    "mgda": Entry(surgery.MGDA(), symmetric=True),
+    "weighted": Entry(surgery.CosineGate()),
+    "unweighted": Entry(surgery.CosineGate(weighted=False)),
+    "grad_vac": Entry(surgery.GradVac(0, target=TARGET), symmetric=True),
+    "pcgrad": Entry(surgery.PCGrad(), symmetric=True),
+    "balance": Entry(surgery.MetaBalance(relaxation=HALF, beta=0)),
+    "balance, r = 1": Entry(surgery.MetaBalance(relaxation=1, beta=0), scale_of_a=True),
+    "cagrad": Entry(surgery.CAGrad(HALF), symmetric=True, exact=False),
+    "sam_gs, equalised": Entry(surgery.SamGS(gamma=2, **EXACT), symmetric=True),
     "sam_gs, modulated": Entry(
-        lambda m, a: surgery.sam_gs(m, a, gamma=0, **EXACT),
+        surgery.SamGS(gamma=0, **EXACT),
         degree=2,
         symmetric=True,
         rotation=False,
@@ -85,7 +85,7 @@ def test_a_level_of_the_main_loss_has_no_degree(rational: Any) -> None:
     m, a = rational([M, X])
 
     def direction(s: int, alpha: int) -> Any:
-        return surgery.dynamic_barrier(s * m, s * a, level=0, main_loss=2, alpha=alpha)
+        return surgery.DynamicBarrier(level=0, alpha=alpha)(s * m, s * a, main_loss=2)
 
     assert np.any(direction(2, 1) != 2 * direction(1, 1))
     # unless alpha carries the square of the scale

@@ -7,7 +7,7 @@ import optree
 import pytest
 
 from bloop_proofs import tolerances
-from bloop_ref import HierarchicalBloop, surgery
+from bloop_ref import Gramian, HierarchicalBloop, surgery
 
 VALUES = np.random.default_rng(8).normal(size=(4, 5)).astype(np.float32)
 ORDERS = [[1, 2], [2, 0], [0, 1]]
@@ -27,13 +27,17 @@ METHODS: dict[str, tuple[surgery.Method, int]] = {
     "equalised": (surgery.SamGS(gamma=2), 3),
     "modulated": (surgery.SamGS(gamma=0), 3),
     "per leaf": (surgery.PerLeaf(surgery.MetaBalance(relaxation=1)), 3),
-    "hierarchy": (surgery.Hierarchy(HierarchicalBloop([0.5, 2.0], 0.5)), 3),
+    "hierarchy": (HierarchicalBloop([0.5, 2.0], 0.5), 3),
 }
 
 
 def tree(row: np.ndarray, k: int) -> Any:
     """Return a gradient of four leaves, one of them lacking in all and one in some gradients."""
     return {"w": row[:3], "b": [row[3:4], None], "late": row[4:] if k else None}
+
+
+def leaves_of(state: Any) -> list[Any]:
+    return optree.tree_leaves(state)
 
 
 def run(step: Any, gradients: Any, state: Any) -> Any:
@@ -77,7 +81,7 @@ def test_a_value_of_the_loss_may_be_traced(library: Any) -> None:
     m, a = VALUES[:2]
 
     def direction(m: Any, a: Any, loss: Any) -> Any:
-        return method.step([m, a], (), main_loss=loss)[0]
+        return method(m, a, main_loss=loss)
 
     loss = np.array(2.0, np.float32)
     found = library.values(library.run(direction)(*map(library.vector, (m, a, loss))))
@@ -86,8 +90,8 @@ def test_a_value_of_the_loss_may_be_traced(library: Any) -> None:
 
 
 SEARCHES = {
-    "mgda": lambda *g: surgery.mgda(*g),
-    "cagrad": lambda *g: surgery.cagrad(*g, c=0.5),
+    "MGDA": surgery.MGDA(),
+    "CAGrad": surgery.CAGrad(0.5),
 }
 
 
@@ -141,9 +145,9 @@ def test_states_are_arrays_and_nothing_is_zero() -> None:
         g = [None] * losses
         d, state = method.step(g, method.init(None, losses=losses))
         assert d is None
-        assert all(isinstance(x, np.ndarray) for x in optree.tree_leaves(state))
+        assert all(isinstance(x, np.ndarray) for x in leaves_of(state))
         _, state = method.step(list(VALUES[:losses]), method.init(VALUES[0], losses=losses))
-        assert all(isinstance(x, np.ndarray) for x in optree.tree_leaves(state))
+        assert all(isinstance(x, np.ndarray) for x in leaves_of(state))
 
 
 def test_methods_are_values() -> None:
@@ -154,18 +158,17 @@ def test_methods_are_values() -> None:
 
 
 def test_rows_on_numbers_of_one_s_own() -> None:
-    # what a backend does that brings its own inner products: here with units of 1, and of 2
+    # what a backend does that brings its own inner products: here over 1, and over 2
     m, a = np.array([3.0, 4.0]), np.array([-5.0, 1.0])
     for method, losses in METHODS.values():
         if not isinstance(method, surgery.GramMethod) or losses != 2:
             continue
-        for units in ((1, 1), (1.0, 1.0), (2.0, 0.5)):
-            over = [m / units[0], a / units[1]]
-            gram: list[list[Any]] = [[None, None], [None, None]]
-            for i, j in method.pairs(2):
-                gram[i][j] = gram[j][i] = float(over[i] @ over[j])
-            row, _ = method.coefficients(gram, units, method.init(m))
-            found = row[0] * over[0] + row[1] * over[1]
+        for unit in (1, 1.0, 2.0):
+            over = [m / unit, a / unit]
+            products = {(i, j): float(over[i] @ over[j]) for i, j in method.pairs(2)}
+            gram = Gramian(products, size=2, unit=unit)
+            (row, *_), _ = method.matrix(gram, method.init(m).scalars)
+            found = row[0] * m + row[1] * a
             expected, _ = method.step([m, a], method.init(m))
             bound = tolerances.likeness_bound(2.0**-53, 2, 4 * tolerances.norm(m - a))
             assert tolerances.norm(found - expected) <= bound

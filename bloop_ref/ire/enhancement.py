@@ -1,27 +1,26 @@
 """IRE with its state: when the mask is refreshed, and what a bad score does to it."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import array_api_compat
 
-from bloop_ref._arrays import beside
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import as_scalar, at_step, check_choice, check_schedule
-from bloop_ref._typing import Array, Leaves, Scalar, Schedule, Vector
-from bloop_ref._vectors import align
-from bloop_ref.ema import Tracking
-from bloop_ref.ire._amplify import amplified, mask_leaves
-from bloop_ref.ire._mask import Convention, Part, Ties, check_mask_options, flattest
+from bloop_ref.aliases import Array, Scalar, Schedule, Vector
+from bloop_ref.arrays import kind, quiet
+from bloop_ref.driver import memory_dtypes, zeros
+from bloop_ref.ire.amplification import amplified, mask_leaves
+from bloop_ref.ire.flatness import Convention, Part, Ties, check_mask_options, flattest
+from bloop_ref.linear import combination
+from bloop_ref.scalars import as_scalar, check_choice, check_schedule, known_false
+from bloop_ref.vectors import Stack, align, all_finite, choose
 
 
 class IREState(NamedTuple):
     """What IRE carries from step to step: a mask, an average of scores, and two counters.
 
     ``mask`` is n, all false until the first refresh; ``score`` the average of the scores, its
-    leaves ``None`` where none is kept (``rho=1``). ``count`` is the number of steps taken and
-    ``skipped`` how many refreshes found a score that was not finite and changed nothing; both are
-    zero-dimensional int32 arrays.
+    leaves ``None`` where none is kept (``rho=1``); ``count`` the number of steps taken and
+    ``skipped`` that of refreshes whose score was not finite and changed nothing, as int32 arrays.
     """
 
     mask: Vector
@@ -51,8 +50,7 @@ class IRE:
         warmup: the number of steps that are the base optimiser's alone.
         rho: the weight of a new score in the average whose order makes the mask, in [0, 1],
             likewise a number or a function; 1, the default, keeps no average.
-        convention: as in ``mask``, and so is ``ties``.
-        ties: what happens to scores equal to the threshold.
+        convention, ties: as in ``mask``.
         nonfinite: after a score with NaN or infinity, ``"skip"`` keeps mask and average and counts
             the refresh, ``"raise"`` raises where the values can be read, and skips where they
             cannot; ``"propagate"`` takes it as ``mask`` does, NaN as sharp.
@@ -92,28 +90,20 @@ class IRE:
         check_mask_options(self.fraction, self.convention, self.ties)
         check_choice("nonfinite", self.nonfinite, ("skip", "raise", "propagate"))
         for name, value, least in (("interval", self.interval, 1), ("warmup", self.warmup, 0)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an integer >= {least}; found {value!r}")
-            if value < least:
-                raise ValueError(f"{name} must be an integer >= {least}; found {value}")
+            if type(value) is not int or value < least:
+                error = ValueError if type(value) is int else TypeError
+                raise error(f"{name} must be an integer >= {least}; found {value!r}")
 
     def init(self, like: Vector) -> IREState:
-        """Return the state before the first step, for parameters like the given vector.
-
-        Raises what ``mask`` raises for a bad vector.
-        """
-        columns = align(like=like)
-        (leaves,) = columns.leaves
-        marks = tuple(
-            None if x is None else columns.xp.zeros_like(x, dtype=columns.xp.bool) for x in leaves
-        )
-        score = self._tracking.zeros(columns) if self._keeps_average else (None,) * len(leaves)
-        return IREState(
-            columns.unflatten(marks),
-            columns.unflatten(score),
-            columns.counter(0),
-            columns.counter(0),
-        )
+        """Return the state before the first step; raises as ``mask`` does for a bad vector."""
+        stack = align(like=like)
+        (leaves,), xp = stack.leaves, stack.xp
+        marks = tuple(None if x is None else xp.zeros_like(x, dtype=xp.bool) for x in leaves)
+        # a curvature is real, whatever the parameter
+        real = (xp.real(x) if x is not None and kind(x, xp) == "complex" else x for x in leaves)
+        kept = zeros(stack.of(tuple(real)), None) if self._keeps_average else (None,) * len(leaves)
+        counters = stack.counter(0), stack.counter(0)
+        return IREState(stack.unflatten(marks), stack.unflatten(kept), *counters)
 
     def should_refresh(self, count: Scalar) -> Scalar:
         """Return whether step ``count`` is to begin with a refresh; an array for an array."""
@@ -134,52 +124,51 @@ class IRE:
             ValueError: structures, shapes or devices differ from those of the parameters.
             FloatingPointError: with ``nonfinite="raise"``, the score is not finite.
         """
-        columns = align(score=score)
-        marks = mask_leaves("state.mask", _checked(state).mask, columns)
-        filled = columns.unflatten(tuple(map(_of_marked, columns.leaves[0], marks)))
-        columns = align(score=filled, **{"state.score": state.score})
-        _, after, kept_out = self._tracking.advance(
-            "score",
-            columns,
-            rho=as_scalar("rho", at_step(self.rho, state.count), columns, most=1),
-            fresh=False,
-        )
-        found = flattest(columns.of(after), self.fraction, self.convention, self.ties)
-        keep = columns.scalar(kept_out, columns.xp.int32) > 0
+        stack = align(score=score)
+        marks = mask_leaves("state.mask", _checked(state).mask, stack)
+        filled = stack.unflatten(tuple(map(_of_marked, stack.leaves[0], marks)))
+        stack = align(score=filled, **{"state.score": state.score})
+        rho = _now("rho", self.rho, state, stack, most=1)
+        after = combination(stack, (rho, 1 - rho), memory_dtypes(stack, 1, 0))
+        moved = self._all_finite(stack)
+        if moved is not None:
+            after = choose(stack, moved, after, stack.leaves[1])
+        found, skipped = flattest(stack.of(after), self.fraction, self.convention, self.ties), 0
+        if moved is not None:
+            found = choose(stack, moved, found, marks)
+            skipped = 1 - stack.xp.astype(moved, stack.xp.int32)
         return IREState(
-            columns.unflatten(_choose(keep, marks, found, columns.xp)),
-            columns.unflatten(after) if self._keeps_average else state.score,
+            stack.unflatten(found),
+            stack.unflatten(after) if self._keeps_average else state.score,
             state.count,
-            columns.counter(state.skipped + kept_out),
+            stack.counter(state.skipped + skipped),
         )
+
+    def _all_finite(self, stack: Stack) -> Array | None:
+        """Return whether the score is finite, unread; ``None`` where that does not matter."""
+        if self.nonfinite == "propagate":
+            return None
+        finite = all_finite(stack, (0,))
+        if self.nonfinite == "raise" and known_false(lambda: finite):
+            raise FloatingPointError("score must be finite; found NaN or infinity in it")
+        return finite
 
     @quiet
     def step(self, before: Vector, after: Vector, state: IREState) -> tuple[Vector, IREState]:
         """Return ``amplify`` of a step of the base optimiser, and the next state.
 
-        Args:
-            before: the parameters before the base step.
-            after: the parameters after it.
-            state: what ``init``, ``step`` or ``refresh`` returned.
-
-        Raises:
-            TypeError: as in ``amplify``, or ``state`` is no ``IREState``.
-            ValueError: as in ``amplify``.
+        Args and what is raised are as in ``amplify``, and in ``refresh`` for the state.
         """
-        columns = align(after=after, before=before)
-        marks = mask_leaves("state.mask", _checked(state).mask, columns)
-        kappa = as_scalar("kappa", at_step(self.kappa, state.count), columns)
-        leaves = tuple(amplified(columns, marks, kappa, state.count >= self.warmup))
-        return columns.unflatten(leaves), state._replace(count=columns.counter(state.count + 1))
+        stack = align(after=after, before=before)
+        marks = mask_leaves("state.mask", _checked(state).mask, stack)
+        kappa = _now("kappa", self.kappa, state, stack)
+        leaves = tuple(amplified(stack, marks, kappa, state.count >= self.warmup))
+        return stack.unflatten(leaves), state._replace(count=stack.counter(state.count + 1))
 
     @property
     def _keeps_average(self) -> bool:
         varies = callable(self.rho) or array_api_compat.is_array_api_obj(self.rho)
         return varies or self.rho != 1
-
-    @property
-    def _tracking(self) -> Tracking:
-        return Tracking("updated", "zeros", self.nonfinite, None)
 
 
 def _checked(state: IREState) -> IREState:
@@ -198,9 +187,9 @@ def _of_marked(score: Array | None, mark: Array | None) -> Array | None:
     return xp.zeros_like(mark, dtype=xp.float32)
 
 
-def _choose(condition: Array, one: Leaves, other: Leaves, xp: Any) -> Leaves:
-    """Return the leaves of one mask or of the other, without reading the condition."""
-    return tuple(
-        None if x is None else xp.where(beside(condition, x, xp), x, y)
-        for x, y in zip(one, other, strict=True)
-    )
+def _now(
+    name: str, schedule: Schedule, state: IREState, stack: Stack, *, most: float | None = None
+) -> Scalar:
+    """Return the value of a hyper-parameter after so many steps, in the vectors' arithmetic."""
+    value = schedule(state.count) if callable(schedule) else schedule
+    return as_scalar(name, value, stack, most=most)

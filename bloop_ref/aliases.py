@@ -1,6 +1,6 @@
 """The types that the signatures speak of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
@@ -15,7 +15,7 @@ Leaves: TypeAlias = tuple[Array | None, ...]
 Scalar: TypeAlias = Any
 """A real number: a Python number, a zero-dimensional array, a ``Fraction``, a symbol."""
 
-Schedule: TypeAlias = Scalar | Callable[[Array], Scalar]
+Schedule: TypeAlias = Any
 """A scalar, or a function from the number of steps taken so far to a scalar."""
 
 Rows: TypeAlias = Sequence[Sequence[Scalar]]

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate
 from math import prod
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import array_api_compat
 
-from bloop_ref._arrays import beside, device, gather, kind
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import check_choice
-from bloop_ref._typing import Array, Leaves, Vector
-from bloop_ref._vectors import Columns, align
+from bloop_ref.aliases import Array, Leaves, Vector
+from bloop_ref.arrays import beside, device, gather, kind, quiet
+from bloop_ref.scalars import check_choice
+from bloop_ref.vectors import Stack, align
 
 Part: TypeAlias = float | Fraction
 Convention: TypeAlias = Literal["paper", "topk_official"]
@@ -25,25 +25,21 @@ def mask(
 ) -> Vector:
     """Return n: true on the part ``fraction`` of all coordinates with the smallest abs(score).
 
-    The leaves are ranked together. Only the order of the magnitudes counts: a score may be replaced
-    by any strictly increasing function of it. Of N coordinates the flattest k are marked:
+    The leaves are ranked together, by the order of magnitudes alone. Of N coordinates the flattest
+    k are marked, none for k = 0 and all for k = N:
 
     - ``convention="paper"``: k = round(fraction N), halves to even;
     - ``"topk_official"``: k = N - int(N rank) + 1, rank = 1 - fraction being the sharp part: what
       comes out where the int(N rank)-th *largest* score is the threshold and is itself counted
-      flat. k = N where int(N rank) = 0.
-
-    With k = 0 nothing is flat, and with k = N everything.
+      flat; k = N where int(N rank) = 0.
 
     Args:
         score: a curvature, a pytree of arrays. ``None`` has no coordinates, and its mask is
-            ``None``. A NaN ranks above everything: its coordinate is sharp, and the others are
-            ranked as they would be with an infinity in its place.
+            ``None``. NaN ranks as infinity does, but is never flat.
         fraction: the flat part, a number in [0, 1]; no array, since it says how many.
         convention: how k is counted.
         ties: ``"include"`` marks every coordinate equal to the k-th smallest, so more than k may
-            be; if all are equal, all are. ``"stable"`` marks the first of them only, in the order
-            of the tree, and k in all.
+            be; ``"stable"`` the first of them only, in the order of the tree, and k in all.
 
     Returns:
         A boolean array for every leaf.
@@ -63,8 +59,8 @@ def mask(
     Source: Wang et al., eq. 5; the second convention from the authors' code.
     """
     check_mask_options(fraction, convention, ties)
-    columns = align(score=score)
-    return columns.unflatten(flattest(columns, fraction, convention, ties))
+    stack = align(score=score)
+    return stack.unflatten(flattest(stack, fraction, convention, ties))
 
 
 def check_mask_options(fraction: Part, convention: str, ties: str) -> None:
@@ -77,20 +73,20 @@ def check_mask_options(fraction: Part, convention: str, ties: str) -> None:
     check_choice("ties", ties, ("include", "stable"))
 
 
-def flattest(columns: Columns, fraction: Part, convention: str, ties: str) -> Leaves:
+def flattest(stack: Stack, fraction: Part, convention: str, ties: str) -> Leaves:
     """Return the mask of the first column."""
-    leaves, xp = columns.leaves[0], columns.xp
+    leaves, xp = stack.leaves[0], stack.xp
     sizes = [0 if leaf is None else prod(leaf.shape) for leaf in leaves]
     count = flat_count(sum(sizes), fraction, convention)
-    present = [leaf for leaf, size in zip(leaves, sizes, strict=True) if size]
-    if not count:
-        marks: Array | None = None
-    else:
-        marks = _smallest([_magnitudes(leaf, xp) for leaf in present], count, ties, xp)
-    ends = [sum(sizes[: position + 1]) for position in range(len(sizes))]
+    marks: Array | None = None
+    if count:
+        present = (xp.reshape(x, (-1,)) for x, size in zip(leaves, sizes, strict=True) if size)
+        rows = [at_least_float32(xp.abs(row), xp) for row in present]
+        marks = _smallest(rows, count, ties, xp)
+    starts = [0, *accumulate(sizes)]
     return tuple(
-        None if leaf is None else _part(marks, end - size, leaf, xp)
-        for leaf, size, end in zip(leaves, sizes, ends, strict=True)
+        None if leaf is None else _part(marks, start, leaf, xp)
+        for leaf, start in zip(leaves, starts, strict=False)
     )
 
 
@@ -105,22 +101,19 @@ def flat_count(total: int, fraction: Part, convention: str) -> int:
     return min(total, total - int(total * rank) + 1)
 
 
-def _magnitudes(leaf: Array, xp: Any) -> Array:
-    """Return abs(score) of one leaf as a row, at least in float32."""
-    row = xp.abs(xp.reshape(leaf, (-1,)))
+def at_least_float32(leaf: Array, xp: Any) -> Array:
+    """Return a leaf in float32 or wider; objects as they are."""
     if kind(leaf, xp) == "object":
-        return row
-    return xp.astype(row, xp.result_type(row.dtype, xp.float32), copy=False)
+        return leaf
+    return xp.astype(leaf, xp.result_type(leaf.dtype, xp.float32), copy=False)
 
 
 def _smallest(rows: Sequence[Array], count: int, ties: str, xp: Any) -> Array:
     """Return for all rows, one after the other, whether an entry is among the smallest."""
     row = xp.concat(gather(rows, xp))
-    exact = kind(row, xp) == "object"
-    bad = None if exact else xp.isnan(row)
-    if bad is not None:
-        largest = xp.asarray(float("inf"), dtype=row.dtype, device=device(row, xp))
-        row = xp.where(bad, largest, row)
+    good = row == row  # not NaN
+    largest = xp.asarray(float("inf"), dtype=row.dtype, device=device(row, xp))
+    row = xp.where(good, row, largest)
     threshold = _kth_smallest(row, count, xp)
     marks = row <= threshold
     if ties == "stable":
@@ -128,7 +121,7 @@ def _smallest(rows: Sequence[Array], count: int, ties: str, xp: Any) -> Array:
         places = xp.cumulative_sum(xp.astype(tied, xp.int32))
         room = count - xp.sum(xp.astype(below, xp.int32))
         marks = below | (tied & (places <= room))
-    return marks if bad is None else marks & ~bad
+    return marks & good
 
 
 def _kth_smallest(row: Array, count: int, xp: Any) -> Array:

@@ -6,25 +6,25 @@ from typing import Any
 import array_api_compat
 import optree
 
-from bloop_ref._arrays import beside, kind
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import as_scalar
-from bloop_ref._typing import Array, Leaves, Scalar, Vector
-from bloop_ref._vectors import Columns, align
+from bloop_ref.aliases import Array, Leaves, Scalar, Vector
+from bloop_ref.arrays import beside, kind, quiet
+from bloop_ref.ire.flatness import at_least_float32
+from bloop_ref.scalars import as_scalar
+from bloop_ref.vectors import Stack, align
 
 
 @quiet
 def amplify(before: Vector, after: Vector, mask: Vector, *, kappa: Scalar) -> Vector:
     """Return after + kappa n (after - before): a step, 1 + kappa times as long where n is true.
 
-    The whole displacement of the base step is amplified: momentum, preconditioning and decoupled
-    weight decay with it. With kappa = 0, and wherever n is false or the base did not move, the
-    result is ``after`` bit for bit.
+    The whole displacement is amplified, momentum, preconditioning and decoupled weight decay with
+    it. With kappa = 0, and where n is false or the base did not move, the result is ``after`` bit
+    for bit.
 
     Args:
-        before: the parameters before the step of the base optimiser, a pytree of arrays.
-        after: the parameters after it, of the same structure, shapes and library. With ``None``
-            leaves as ``before``, which are zero, ``after`` is itself the displacement.
+        before: the parameters before the step of the base optimiser, a pytree of arrays. ``None``
+            is zero: then ``after`` is itself the displacement.
+        after: the parameters after it, of the same structure, shapes and library.
         mask: n, boolean arrays of the same structure and shapes; ``None`` is false.
         kappa: the enhancement, a number or zero-dimensional array >= 0.
 
@@ -44,26 +44,25 @@ def amplify(before: Vector, after: Vector, mask: Vector, *, kappa: Scalar) -> Ve
 
     Source: Wang et al., algorithm 1.
     """
-    columns = align(after=after, before=before)
-    marks = mask_leaves("mask", mask, columns)
-    kappa = as_scalar("kappa", kappa, columns)
-    return columns.unflatten(tuple(amplified(columns, marks, kappa)))
+    stack = align(after=after, before=before)
+    marks = mask_leaves("mask", mask, stack)
+    kappa = as_scalar("kappa", kappa, stack)
+    return stack.unflatten(tuple(amplified(stack, marks, kappa)))
 
 
-def mask_leaves(name: str, mask: Vector, columns: Columns) -> Leaves:
+def mask_leaves(name: str, mask: Vector, stack: Stack) -> Leaves:
     """Return the leaves of a mask, checked against the vectors that it goes with."""
     leaves, treespec = optree.tree_flatten(mask, none_is_leaf=True)
-    if treespec != columns.treespec:
+    if treespec != stack.treespec:
         raise ValueError(
             f"{name} must have the tree structure of the vectors: "
-            f"required {columns.treespec}, found {treespec}"
+            f"required {stack.treespec}, found {treespec}"
         )
-    for accessor, leaf, row in zip(
-        optree.treespec_accessors(treespec), leaves, zip(*columns.leaves, strict=True), strict=True
-    ):
+    paths = (accessor.codify(name) for accessor in optree.treespec_accessors(treespec))
+    for path, leaf, *row in zip(paths, leaves, *stack.leaves, strict=True):
         like = next((x for x in row if x is not None), None)
         if leaf is not None and like is not None:
-            _check_mask(accessor.codify(name), leaf, like, columns.xp)
+            _check_mask(path, leaf, like, stack.xp)
     return tuple(leaves)
 
 
@@ -86,19 +85,13 @@ def _check_mask(path: str, leaf: Any, like: Array, xp: Any) -> None:
         )
 
 
-def amplified(
-    columns: Columns, marks: Leaves, kappa: Scalar, active: Scalar = True
-) -> Iterator[Any]:
-    """Yield the amplified leaves of the columns (after, before), one at a time.
+def amplified(stack: Stack, marks: Leaves, kappa: Scalar, active: Scalar = True) -> Iterator[Any]:
+    """Yield the amplified leaves of the stack (after, before), one at a time.
 
-    Args:
-        columns: the parameters after the base step, and before it.
-        marks: the leaves of the mask.
-        kappa: the enhancement, in the vectors' arithmetic.
-        active: whether to amplify at all: true, or a zero-dimensional boolean array.
+    ``active`` says whether to amplify at all: true, or a zero-dimensional boolean array.
     """
-    xp = columns.xp
-    for after, before, mark in zip(*columns.leaves, marks, strict=True):
+    xp = stack.xp
+    for after, before, mark in zip(*stack.leaves, marks, strict=True):
         if after is None and before is None:
             yield None
         else:
@@ -115,19 +108,12 @@ def _amplified(
     """
     if mark is None:
         return xp.astype(after, after.dtype, copy=True)
-    b = _wide(after, xp)
+    b = at_least_float32(after, xp)
     kappa, active = (_beside(x, b, xp) for x in (kappa, active))
-    further = b - kappa * (-b if before is None else _wide(before, xp) - b)
+    further = b - kappa * (-b if before is None else at_least_float32(before, xp) - b)
     switch = (kappa != 0) & active
     on = mark if switch is True else mark & switch
     return xp.astype(xp.asarray(xp.where(on, further, b)), after.dtype, copy=False)
-
-
-def _wide(leaf: Array, xp: Any) -> Array:
-    """Return a leaf in float32 at least; objects as they are."""
-    if kind(leaf, xp) == "object":
-        return leaf
-    return xp.astype(leaf, xp.result_type(leaf.dtype, xp.float32), copy=False)
 
 
 def _beside(scalar: Scalar, leaf: Array, xp: Any) -> Scalar:

@@ -5,8 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
-from bloop_ref._typing import Array, Scalar
+from bloop_ref.aliases import Array, Scalar
+
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
+"""Non-finite values show in the result, as in every array library, and not as NumPy's warnings."""
 
 
 def kind(leaf: Array, xp: Any) -> str:
@@ -31,6 +35,11 @@ def spacing(dtype: Any, xp: Any) -> float:
     """Return the distance from 1 to the next number of a floating dtype."""
     # NumPy knows no limits for the bfloat16 that ml_dtypes registers with it
     return 2.0**-7 if "bfloat16" in str(dtype) else float(xp.finfo(dtype).eps)
+
+
+def is_double(dtype: Any, xp: Any) -> bool:
+    """Whether a floating dtype, of either byte order, has 64 bits a part."""
+    return spacing(dtype, xp) < 2.0**-50
 
 
 def device(array: Array, xp: Any) -> Any:
