@@ -1,4 +1,4 @@
-"""Bloop on NumPy at the speed of memory: a pure step and one in place, in blocks and threads.
+"""Bloop on NumPy at the speed of memory: a pure step, one in place, and what both are made of.
 
 The formulas are those of ``bloop_ref``; this package holds two fast primitives and nothing else.
 """

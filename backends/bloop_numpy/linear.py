@@ -1,145 +1,188 @@
-"""The two primitives: inner products and combination, block by block, nothing allocated beside.
+"""The two primitives on pytrees of NumPy arrays: most leaves by the kernels, odd ones by NumPy."""
 
-A vector is here a sequence of flat real arrays, as ``bloop_numpy.leaves`` prepares them. Blocks are
-small enough to stay in cache from the first operation on them to the last.
-"""
-
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from bloop_numpy._threads import Task, share_out, tasks
-from bloop_ref._columns import quiet
+from bloop_numpy import _plain, kernels
+from bloop_numpy.leaves import (
+    Memory,
+    Seen,
+    arrays,
+    look_at,
+    new,
+    refuse_read_only,
+    refuse_sharing,
+)
+from bloop_numpy.scale import in_one_scale
+from bloop_ref.aliases import Array, Leaves, Rows, Vector
+from bloop_ref.arrays import quiet
+from bloop_ref.gramian import Gramian
+from bloop_ref.vectors import align
 
-BLOCK = 1 << 17
-"""Entries that are worked on at a time: what a step touches of them stays in cache."""
-
-SHARE = 2
-"""Blocks that are worth a thread."""
-
-Block = npt.NDArray[Any]
-
-Flat = Sequence[Block]
-"""The leaves of a vector, each a contiguous flat array of a real dtype."""
+REAL = {np.dtype(x): np.empty(0, x).real.dtype for x in ("f4", "f8", "c8", "c16")}
+"""The dtypes of this machine's byte order that the kernels take, with those of their entries."""
 
 
-def inner_products(
-    vectors: Sequence[Flat],
-    pairs: Sequence[tuple[int, int]],
-    *,
-    exponents: Sequence[int] | None = None,
-) -> list[float]:
-    """Return the inner products of some pairs of vectors, each over all its leaves.
+@dataclass(frozen=True)
+class Plan:
+    """Leaves of vectors and outputs: ``tables`` for the kernels, with their addresses; the rest."""
 
-    Products and sums of a block are taken by NumPy's BLAS, in the dtype of the leaf, at least
-    float32; these are added in float64.
+    tables: Sequence[tuple[kernels.Table, Sequence[Sequence[int]]]]
+    odd: Sequence[tuple[Sequence[Array | None], Sequence[Array | None]]]
+    doubles: bool
+
+    def gramian(self, pairs: Sequence[tuple[int, int]], size: int) -> Gramian:
+        """Return the inner products of pairs, over one unit."""
+        columns = sorted({j for pair in pairs for j in pair})
+
+        def sums_at(scale: float) -> list[float]:
+            found = [kernels.inner_products(t, pairs, scale=scale)[0] for t, _ in self.tables]
+            found += [_plain.sums(row, pairs, scale) for row, _ in self.odd]
+            return [sum(of_pair) for of_pair in zip(*found, strict=True)] or [0.0] * len(pairs)
+
+        def peaks() -> list[float]:
+            found = [kernels.largest(t, columns) for t, _ in self.tables]
+            found += [_plain.largest(row, columns) for row, _ in self.odd]
+            return [float(np.max(of_column)) for of_column in zip(*found, strict=True)]
+
+        sums, unit = in_one_scale(sums_at, peaks, doubles=self.doubles)
+        return Gramian(dict(zip(pairs, sums, strict=True)), size, unit=unit)
+
+    def combine(self, matrix: Rows) -> None:
+        """Write the outputs."""
+        for table, addresses in self.tables:
+            kernels.combine(matrix, table, addresses)
+        for row, outs in self.odd:
+            _plain.combine(matrix, row, outs)
+
+
+def plan(vectors: Sequence[Leaves], outs: Sequence[Leaves], seen: Seen) -> Plan:
+    """Return how to go through some vectors and outputs: together, as far as kernels can."""
+    together: dict[Any, list[Any]] = {}
+    odd, split = [], len(vectors)
+    for row in zip(*vectors, *outs, strict=True):
+        present = [seen[id(x)] for x in row if x is not None]
+        dtype = _common(present)
+        if dtype is not None:
+            places = [0 if x is None else seen[id(x)].address for x in row]
+            together.setdefault(dtype, []).append((present[0].nbytes // dtype.itemsize, places))
+        elif present:
+            odd.append((row[:split], row[split:]))
+    tables = []
+    for dtype, rows in together.items():
+        sizes, found = zip(*rows, strict=True)
+        columns = list(zip(*found, strict=True))
+        tables.append((kernels.table(columns[:split], sizes, dtype), columns[split:]))
+    doubles = any(
+        x.itemsize == (16 if x.kind == "c" else 8) for x in {m.dtype for m in seen.values()}
+    )
+    return Plan(tables, odd, doubles)
+
+
+def _common(row: Sequence[Memory]) -> Any:
+    """Return the dtype of the entries where all leaves have one, and one order without gaps."""
+    orders = 3
+    for x in row:
+        orders &= x.orders
+        if x.dtype != row[0].dtype:
+            return None
+    return REAL.get(row[0].dtype) if row and orders else None
+
+
+@quiet
+def inner_products(vectors: Sequence[Vector], pairs: Sequence[tuple[int, int]]) -> list[float]:
+    """Return the inner products of some pairs of vectors, each over all leaves together.
+
+    <v_i, v_j> is the sum of the products of all entries, in float64 whatever the leaves, and the
+    real one of complex leaves. The bits are the same for any number of threads.
 
     Args:
-        vectors: k sequences of flat real arrays of equal lengths.
-        pairs: the indices of the vectors whose products are wanted.
-        exponents: each vector v_j is taken times 2^-exponents[j], as it is by default.
+        vectors: k pytrees of NumPy arrays of one structure and of equal shapes; ``None`` is zero.
+        pairs: the indices (i, j) of the vectors whose products are wanted.
+
+    Raises:
+        TypeError: a leaf is no floating NumPy array.
+        ValueError: structures or shapes differ.
 
     Example:
-        >>> inner_products([[np.array([3.0, 4.0])], [np.array([-5.0, 0.0])]], [(0, 1), (1, 1)])
+        >>> import numpy as np
+        >>> inner_products([np.array([3.0, 4.0]), np.array([-5.0, 0.0])], [(0, 1), (1, 1)])
         [-15.0, 25.0]
     """
-    shifts = [0] * len(vectors) if exponents is None else [-e for e in exponents]
-
-    @quiet  # it does not reach from thread to thread
-    def sums_of(some: Sequence[Task]) -> list[list[float]]:
-        sums: list[list[float]] = [[] for _ in pairs]
-        for position, block in some:
-            leaves = [vector[position] for vector in vectors]
-            dtype = working_dtype(leaves)
-            parts = [_as(x[block], dtype, s) for x, s in zip(leaves, shifts, strict=True)]
-            for found, (i, j) in zip(sums, pairs, strict=True):
-                found.append(float(np.dot(parts[i], parts[j])))
-        return sums
-
-    found = share_out(sums_of, tasks([leaf.size for leaf in vectors[0]], BLOCK), SHARE)
-    # one rounding, so that the number of threads does not show
-    return [_sum([x for of_thread in found for x in of_thread[p]]) for p in range(len(pairs))]
+    stack = align(**{f"vectors[{j}]": vector for j, vector in enumerate(vectors)})
+    leaves = arrays(stack)
+    gram = plan(leaves, (), look_at(leaves)).gramian(pairs, len(vectors))
+    return [gram[pair] * gram.unit * gram.unit for pair in pairs]
 
 
-def _sum(values: Sequence[float]) -> float:
-    return math.fsum(values) if all(map(math.isfinite, values)) else sum(values)
-
-
+@quiet
 def combine(
-    rows: Sequence[Sequence[float]],
-    vectors: Sequence[Flat],
-    *,
-    out: Sequence[Flat],
-    homes: Sequence[int],
-    shifts: Sequence[Sequence[int]] | None = None,
-) -> None:
-    """Write linear combinations of some vectors, all outputs of a block while it is in cache.
+    matrix: Rows, vectors: Sequence[Vector], *, outs: Sequence[Vector] | None = None
+) -> tuple[Vector, ...]:
+    """Return linear combinations of some vectors, one for each row of a matrix.
 
-    Output i is sum_j rows[i][j] v_j. A coefficient that is the Python integer 0 leaves its vector
-    unread.
+    Output i is sum_j matrix[i][j] v_j. Each entry is computed in float64 and rounded once. A weight
+    that is the Python integer 0 leaves its vector unread, whatever it holds.
 
     Args:
-        rows: one row of k coefficients for each output.
-        vectors: k sequences of flat real arrays of equal lengths.
-        out: where the outputs are written: other arrays, or those of the output's home.
-        homes: for each output the vector that it starts from, and whose place it may take if no
-            later output reads that.
-        shifts: each v_j is taken times 2^shifts[i][j] in output i, as it is by default; 0 at home.
+        matrix: rows of k numbers.
+        vectors: k pytrees of NumPy arrays of one structure and of equal shapes; ``None`` is zero.
+        outs: pytrees to write the outputs in, ``None`` for what is not wanted. A leaf may be that
+            of a vector at the same place, which it then takes. By default new arrays, with the
+            dtypes of the first vector that has the leaf.
+
+    Returns:
+        The outputs.
+
+    Raises:
+        TypeError: a leaf is no floating NumPy array.
+        ValueError: structures, shapes or the sizes of rows differ; an output is read-only, or
+            shares memory with another leaf.
 
     Example:
+        >>> import numpy as np
         >>> a, e = np.array([3.0, 4.0]), np.array([1.0, 2.0])
-        >>> combine([(0.5, 2)], [[a], [e]], out=[[a]], homes=[0])
-        >>> a
-        array([3.5, 6. ])
+        >>> combine([(0.5, 2)], [a, e], outs=[a])[0] is a, a
+        (True, array([3.5, 6. ]))
     """
-    moves = shifts or [[0] * len(vectors)] * len(rows)
-
-    @quiet
-    def write(some: Sequence[Task]) -> None:
-        spare = {np.dtype(t): np.empty(BLOCK, t) for t in (np.float32, np.float64)}
-        for position, block in some:
-            parts = [vector[position][block] for vector in vectors]
-            dtype = working_dtype(parts)
-            for row, move, of, home in zip(rows, moves, out, homes, strict=True):
-                target = of[position][block]
-                y = target if target.dtype == dtype else np.empty(target.size, dtype)
-                np.multiply(parts[home], dtype.type(row[home]), out=y)
-                for j, weight in enumerate(row):
-                    if j != home and (type(weight) is not int or weight != 0):
-                        x = _as(parts[j], dtype, move[j])
-                        _add(weight, x, y, spare[dtype][: y.size])
-                if y is not target:
-                    target[...] = y
-
-    share_out(write, tasks([leaf.size for leaf in vectors[0]], BLOCK), SHARE)
+    named = {f"vectors[{j}]": vector for j, vector in enumerate(vectors)}
+    targets = {f"outs[{r}]": out for r, out in enumerate(outs or ())}
+    _check_shape(matrix, len(matrix) if outs is None else len(outs), len(vectors))
+    stack = align(**named, **targets)
+    leaves = arrays(stack)
+    read, written = leaves[: len(named)], leaves[len(named) :]
+    if outs is None:
+        written = tuple(tuple(new(*row) for row in zip(*read, strict=True)) for _ in matrix)
+    else:
+        _check_outputs(
+            dict(zip(named, read, strict=True)), dict(zip(targets, written, strict=True))
+        )
+    plan(read, written, look_at(read + written)).combine(matrix)
+    return tuple(map(stack.unflatten, written))
 
 
-def _add(weight: float, x: Block, y: Block, spare: Block) -> None:
-    """Add a multiple of x to y in place."""
-    if weight != 1:
-        x = np.multiply(x, y.dtype.type(weight), out=spare)
-    np.add(y, x, out=y)
+def _check_shape(matrix: Rows, rows: int, columns: int) -> None:
+    found = [len(row) for row in matrix]
+    if found != [columns] * rows:
+        raise ValueError(
+            "matrix must have a row for each output, with a weight for each vector: "
+            f"required {rows} of {columns}, found {found}"
+        )
 
 
-def exponent_of(vector: Flat) -> int:
-    """Return the exponent of a power of two above the largest magnitude; 0 where that is none."""
-    peak = 0.0
-    for position, block in tasks([leaf.size for leaf in vector], BLOCK):
-        part = vector[position][block]
-        ends = float(np.max(part)), -float(np.min(part))
-        peak = max(peak, *ends) if not math.isnan(sum(ends)) else math.nan
-    return math.frexp(peak)[1] if math.isfinite(peak) else 0
+def _check_outputs(read: Mapping[str, Leaves], written: Mapping[str, Leaves]) -> None:
+    """Raise unless every output can be written, in the very place of a vector's leaf or apart."""
+    refuse_read_only(written)
+    taken = [{_place(x) for x in row} for row in zip(*written.values(), strict=True)]
+    rest = {
+        name: tuple(None if _place(x) in of else x for x, of in zip(leaves, taken, strict=True))
+        for name, leaves in read.items()
+    }
+    refuse_sharing(rest, written, look_at((*rest.values(), *written.values())))
 
 
-def working_dtype(leaves: Sequence[Block]) -> np.dtype[Any]:
-    """Return the dtype to compute in: that of the widest leaf, at least float32."""
-    return np.dtype(np.float64 if any(x.dtype == np.float64 for x in leaves) else np.float32)
-
-
-def _as(x: Block, dtype: np.dtype[Any], shift: int) -> Block:
-    """Return a block in a dtype and times a power of two; itself where it is that."""
-    x = x.astype(dtype, copy=False)
-    return np.ldexp(x, shift) if shift else x
+def _place(leaf: Array | None) -> Any:
+    return leaf is not None and (leaf.ctypes.data, leaf.strides, leaf.dtype)

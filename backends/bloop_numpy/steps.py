@@ -1,17 +1,12 @@
 """One step of Algorithm 1 on NumPy arrays, pure or in place."""
 
-import numpy as np
-
-from bloop_numpy.leaves import Layout, check_in_place, filled, fresh, lay_out, restore
-from bloop_numpy.linear import combine, exponent_of, inner_products, working_dtype
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import as_scalar
-from bloop_ref._typing import Scalar, Vector
-from bloop_ref._vectors import align
-from bloop_ref.coefficients import step_matrix
-
-PAIRS = ((0, 1), (1, 1))
-"""<g_aux, e> and ||e||^2, of the vectors (g_aux, e)."""
+from bloop_numpy.leaves import Seen, arrays, look_at, new, refuse_read_only, refuse_sharing
+from bloop_numpy.linear import plan
+from bloop_ref.aliases import Leaves, Scalar, Vector
+from bloop_ref.arrays import quiet
+from bloop_ref.bloop import Bloop
+from bloop_ref.scalars import as_scalar
+from bloop_ref.vectors import align
 
 
 @quiet
@@ -26,9 +21,9 @@ def step(
 ) -> tuple[Vector, Vector]:
     """Return Bloop's direction and the next moving average of main gradients.
 
-    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Arithmetic
-    is that of each leaf, at least float32, in blocks that stay in cache; sums are carried on in
-    float64.
+    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Sums and
+    combinations are float64's, rounded once to each output's dtype. Where float64 entries of g_aux
+    and ema lie further than a factor of 1e140 apart, the direction is NaN.
 
     Args:
         g_main: the main gradient, a pytree of NumPy arrays; ``None`` is zero.
@@ -37,7 +32,7 @@ def step(
         lam: the weight of the auxiliary loss, >= 0.
         rho: the weight of the new gradient in the average, in [0, 1].
         inplace: write the direction over ``g_aux`` and the new average over ``ema``, and allocate
-            nothing that grows with them; leaves that are ``None``, or not contiguous, excepted.
+            nothing that grows with them; leaves that are ``None`` excepted.
 
     Returns:
         The direction, with the dtypes of ``g_main``, and the new average, with those of ``ema``.
@@ -49,6 +44,7 @@ def step(
             is read-only or shares memory with another.
 
     Example:
+        >>> import numpy as np
         >>> g_main, g_aux, ema = [np.array([3.0, 4.0])], [np.array([-5.0, 0.0])], [np.ones(2)]
         >>> direction, ema = step(g_main, g_aux, ema, lam=0.5, rho=0.25, inplace=True)
         >>> direction[0], ema[0]
@@ -58,46 +54,38 @@ def step(
 
     Source: Algorithm 1 and eq. 5.
     """
-    columns = align(g_main=g_main, g_aux=g_aux, ema=ema)
-    weights = {
-        "lam": float(as_scalar("lam", lam, columns)),
-        "rho": float(as_scalar("rho", rho, columns, most=1)),
-    }
-    vectors = filled(columns)
+    stack = align(g_main=g_main, g_aux=g_aux, ema=ema)
+    method = Bloop(float(as_scalar("lam", lam, stack)), float(as_scalar("rho", rho, stack, most=1)))
+    vectors = arrays(stack)
+    outs = _outputs(*vectors, inplace=inplace)
+    seen = look_at(vectors + outs)
     if inplace:
-        check_in_place(vectors)
-    outputs = vectors[1:] if inplace else fresh(vectors)
-    layout = lay_out(vectors, outputs)
-    _run(layout, **weights)
-    layout.write_back()
-    direction = restore(columns, outputs[0], present_in=(0, 1, 2))
-    return direction, restore(columns, outputs[1], present_in=(0, 2))
+        _check_in_place(vectors, seen)
+    work = plan(vectors, outs, seen)
+    matrix, _ = method.matrix(work.gramian(method.pairs(2), 3))
+    work.combine(matrix)
+    direction, average = map(stack.unflatten, outs)
+    return direction, average
 
 
-def _run(layout: Layout, *, lam: float, rho: float) -> None:
-    """Compute the outputs of a layout."""
-    _, g_aux, ema = layout.vectors
-    products, shift = inner_products((g_aux, ema), PAIRS), 0
-    if not all(_is_safe(x, layout) for x in products):
-        exponents = exponent_of(g_aux), exponent_of(ema)
-        products = inner_products((g_aux, ema), PAIRS, exponents=exponents)
-        # pi(g_aux; e) has the unit of g_aux, whatever that of e
-        shift = exponents[0] - exponents[1]
-    rows = step_matrix(*products, lam=lam, rho=rho)
-    shifts = ((0, 0, shift), (0, 0, 0))
-    combine(rows, layout.vectors, out=layout.outputs, homes=(1, 2), shifts=shifts)
+def _outputs(*vectors: Leaves, inplace: bool) -> tuple[Leaves, Leaves]:
+    """Return the leaves of the direction and of the new average, still to be written."""
+    direction, average = [], []
+    for g, a, e in zip(*vectors, strict=True):
+        direction.append(new(g, a, e) if a is None or not inplace else a)
+        average.append(new(e, g, average=True) if e is None or not inplace else e)
+    return tuple(direction), tuple(average)
 
 
-def _is_safe(product: float, layout: Layout) -> bool:
-    """Whether nothing that counts can have overflowed or underflowed in the dtypes of the leaves.
-
-    Half of the range of exponents is left for the entries of a sum that are smaller than it.
-    """
-    least = max(
-        (
-            float(np.finfo(working_dtype(leaves)).smallest_normal)
-            for leaves in zip(*layout.vectors, strict=True)
-        ),
-        default=1.0,
-    )
-    return bool(least**0.5 < abs(product) < least**-0.75)
+def _check_in_place(vectors: tuple[Leaves, ...], seen: Seen) -> None:
+    """Raise unless the direction can take the place of g_aux, and the new average that of ema."""
+    g_main, g_aux, ema = vectors
+    for i, (g, a) in enumerate(zip(g_main, g_aux, strict=True)):
+        if g is not None and a is not None and a.dtype != g.dtype:
+            raise TypeError(
+                "in place, g_aux must have the dtypes of g_main, which the direction has: "
+                f"required {g.dtype} for leaf {i}, found {a.dtype}"
+            )
+    written = {"g_aux": g_aux, "ema": ema}
+    refuse_read_only(written)
+    refuse_sharing({"g_main": g_main}, written, seen)

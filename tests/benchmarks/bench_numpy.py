@@ -28,8 +28,8 @@ def _textbook(g_main: Leaves, g_aux: Leaves, ema: Leaves) -> Run:
 
 def _reference(g_main: Leaves, g_aux: Leaves, ema: Leaves) -> Run:
     bloop = bloop_ref.Bloop(LAM, RHO, nonfinite="propagate")
-    state = bloop.init(g_main)._replace(ema=ema)
-    return lambda: bloop.step(g_main, g_aux, state)
+    state = bloop.init(g_main)._replace(memory=(ema,))
+    return lambda: bloop.step([g_main, g_aux], state)
 
 
 CONTESTANTS = (

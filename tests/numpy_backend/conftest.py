@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloop_numpy import _threads, linear
+from bloop_numpy import kernels
 from bloop_proofs import exact
 from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_roundoff
@@ -15,15 +15,27 @@ LAM, RHO = 0.5, 0.25
 
 
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
-def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     """One thread, and several for the smallest of vectors."""
-    monkeypatch.setenv("OMP_NUM_THREADS", str(request.param))
-    monkeypatch.setattr(linear, "SHARE", 1)
-    _threads.threads.cache_clear()
-    _threads._pool.cache_clear()
-    yield request.param
-    _threads.threads.cache_clear()
-    _threads._pool.cache_clear()
+    with use(request.param, serial=1):
+        yield request.param
+
+
+class use:  # noqa: N801
+    """So many threads, for vectors of so many entries and more."""
+
+    def __init__(self, threads: int, serial: int = kernels.SERIAL) -> None:
+        self.threads, self.serial = threads, serial
+
+    def __enter__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(kernels, "SERIAL", self.serial)
+        self.patch.setattr(kernels, "threads", lambda: self.threads)
+        kernels._cut.cache_clear()
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.undo()
+        kernels._cut.cache_clear()
 
 
 def draw(seed: int, dtype: Any = "float32", shapes: Any = ((5, 4), (3,), ())) -> list[np.ndarray]:
@@ -54,3 +66,9 @@ def gradient() -> Callable[..., list[np.ndarray]]:
 def is_exact() -> Callable[..., None]:
     """The function ``require_exact``."""
     return require_exact
+
+
+@pytest.fixture
+def with_threads() -> Any:
+    """The context ``use``."""
+    return use

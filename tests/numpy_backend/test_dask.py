@@ -21,13 +21,13 @@ def test_two_steps_are_one_lazy_graph(gradient: Any) -> None:
     bloop = bloop_ref.Bloop(0.5, 0.25)
     with dask.config.set(scheduler=refuse):
         state = bloop.init(lazy[0])
-        _, state = bloop.step(lazy[0], lazy[1], state)
-        direction, state = bloop.step(lazy[2], lazy[3], state)
+        _, state = bloop.step([lazy[0], lazy[1]], state)
+        direction, state = bloop.step([lazy[2], lazy[3]], state)
     with dask.config.set(scheduler="synchronous"):
         found, ema = dask.compute(direction, state.ema)
     numpy_state = bloop.init(vectors[0])
-    _, numpy_state = bloop.step(vectors[0], vectors[1], numpy_state)
-    required, numpy_state = bloop.step(vectors[2], vectors[3], numpy_state)
+    _, numpy_state = bloop.step([vectors[0], vectors[1]], numpy_state)
+    required, numpy_state = bloop.step([vectors[2], vectors[3]], numpy_state)
     # sums of chunks are added in float64, so that the leaves of float32 are the same to an ulp
     for x, y in zip(found + ema, required + numpy_state.ema, strict=True):
         assert x.dtype == y.dtype

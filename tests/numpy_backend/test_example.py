@@ -21,7 +21,7 @@ def test_numpy_example_takes_the_references_steps(monkeypatch: pytest.MonkeyPatc
 
     def watched(g: Any, a: Any, e: Any, *, lam: float, rho: float, inplace: bool) -> Any:
         reference = bloop_ref.Bloop(lam, rho)
-        required, state = reference.step(g, a, reference.init(g)._replace(ema=e))
+        required, state = reference.step([g, a], reference.init(g)._replace(memory=(e,)))
         sizes = [norm(flat(v)) for v in (g, a, e)]
         found = step(g, a, e, lam=lam, rho=rho, inplace=inplace)
         bounds = (

@@ -1,6 +1,5 @@
-"""The step on NumPy arrays: every law, in place too; scales, layouts, missing leaves, bad input."""
+"""The step on NumPy arrays: every law, in place too; scales, threads, NaN."""
 
-import re
 import tracemalloc
 from itertools import chain
 from typing import Any
@@ -9,10 +8,8 @@ import numpy as np
 import pytest
 
 import bloop_numpy
-from bloop_numpy import _threads, linear
-from bloop_numpy.linear import BLOCK
-from bloop_proofs import check_implementation
-from bloop_proofs.subject import flat
+from bloop_numpy.kernels import BLOCK
+from bloop_proofs import check_implementation, exact
 from bloop_proofs.tolerances import direction_bound, norm
 
 WEIGHTS: dict[str, Any] = {"lam": 0.5, "rho": 0.25}
@@ -40,13 +37,37 @@ def test_float32_is_exact_at_extreme_scales(
     is_exact(bloop_numpy.step(g, a, e, **WEIGHTS), g, a, e)
 
 
-@pytest.mark.parametrize("aux", [1e-290, 1.0, 1e290])
-@pytest.mark.parametrize("ema", [1e-290, 1e290])
+@pytest.mark.parametrize("common", [1e-150, 1.0, 1e150])
+@pytest.mark.parametrize("ratio", [1e-140, 1.0, 1e140])
 def test_float64_is_exact_at_extreme_scales(
-    aux: float, ema: float, gradient: Any, is_exact: Any, threads: int
+    common: float, ratio: float, gradient: Any, is_exact: Any, threads: int
 ) -> None:
-    g, a, e = ([x * s for x in gradient(i, "float64")] for i, s in enumerate((aux, aux, ema)))
+    scales = common, common, common * ratio
+    g, a, e = ([x * s for x in gradient(i, "float64")] for i, s in enumerate(scales))
     is_exact(bloop_numpy.step(g, a, e, **WEIGHTS), g, a, e)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize(("aux", "ema"), [(1e-245, 1e100), (1e100, 1e-245), (5e-324, 1.0)])
+def test_a_direction_out_of_reach_is_not_a_number(aux: float, ema: float, inplace: bool) -> None:
+    g, a, e = np.ones(2), np.full(2, aux), np.array([ema, 0.0])
+    direction, average = bloop_numpy.step(g, a, e, **WEIGHTS, inplace=inplace)
+    assert np.isnan(direction).all()
+    np.testing.assert_array_equal(average, [0.75 * ema + 0.25, 0.25])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(
+    ("g", "a", "e", "lam"), [(1.0, 1e34, 1e-9, 0.5), (0.0, 1e38, 1e-9, 1e-50), (0.0, 3.0, 1.0, 1.0)]
+)
+def test_float32_knows_no_limit(g: float, a: float, e: float, lam: float, size: int) -> None:
+    vectors = [np.array(x[:size], np.float32) for x in ((g, g), (a, -a), (e, 2 * e))]
+    found = bloop_numpy.step(*vectors, lam=lam, rho=0.0)[0]
+    required = exact.direction(*([v] for v in vectors), lam=lam)
+    # float64 errs by 2^-53 where the leaves are float32, so that rounding to them is all there is
+    sizes = norm(vectors[0].astype(float)), norm(vectors[1].astype(float))
+    wide = direction_bound(2.0**-53, size, *sizes, lam)
+    assert norm(found - required) <= 2.0**-24 * norm(required) + wide + 2.0**-149
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -67,67 +88,47 @@ def test_long_leaves_are_summed_well(gradient: Any, threads: int) -> None:
     found = bloop_numpy.step(zero, a, e, lam=1.0, rho=0.0)[0]
     a, e = a.astype(np.float64), e.astype(np.float64)
     required = a - (a @ e) / (e @ e) * e
-    # sums in blocks err like sums of about sqrt(n) terms, one accumulator like one of n
-    assert norm(found - required) <= direction_bound(2.0**-24, int(n**0.5), 0.0, norm(a), 1.0)
+    # sums in float64 add nothing that float32 shows: one rounding, and 2^-29 n of it
+    assert norm(found - required) <= direction_bound(2.0**-53, n, 0.0, norm(a), 1.0) + (
+        2.0**-24 * norm(required)
+    )
 
 
-def test_in_place_takes_the_arrays_and_gives_the_same_bits(gradient: Any, threads: int) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_threads_and_place_do_not_show(dtype: str, gradient: Any, with_threads: Any) -> None:
+    shapes = ((5 * BLOCK + 3,), (7,), (BLOCK,))
+    vectors = [gradient(i, dtype, shapes=shapes) for i in range(3)]
+    with with_threads(1):
+        required = bloop_numpy.step(*vectors, **WEIGHTS)
+    for count in (1, 2, 3):
+        for step in (bloop_numpy.step, in_place):
+            with with_threads(count, serial=1):
+                found = step(*vectors, **WEIGHTS)
+            for x, y in zip(chain(*found), chain(*required), strict=True):
+                np.testing.assert_array_equal(x, y)
+
+
+def test_in_place_takes_the_arrays(gradient: Any, threads: int) -> None:
     g, a, e = (gradient(i) for i in range(3))
-    required = bloop_numpy.step(g, a, e, **WEIGHTS)
     direction, ema = bloop_numpy.step(g, a, e, **WEIGHTS, inplace=True)
     assert all(x is y for x, y in zip(direction + ema, a + e, strict=True))
-    for x, y in zip(direction + ema, chain(*required), strict=True):
-        np.testing.assert_array_equal(x, y)
 
 
-def test_in_place_allocates_blocks_only(gradient: Any, threads: int) -> None:
-    n = 16 * BLOCK
-    g, a, e = (gradient(i, shapes=((n,),))[0] for i in range(3))
-    bloop_numpy.step(g, a, e, **WEIGHTS, inplace=True)
+@pytest.mark.parametrize("missing", [None, 0, 1])
+def test_in_place_allocates_nothing_by_size(missing: int | None, gradient: Any) -> None:
+    n = 64 * BLOCK
+    vectors = [gradient(i, shapes=((n,), (n,))) for i in range(3)]
+    if missing is not None:
+        vectors[missing][0] = None
+    if missing == 1:
+        vectors[0][0] = vectors[2][0] = None
+    bloop_numpy.step(*vectors, **WEIGHTS, inplace=True)
     tracemalloc.start()
-    bloop_numpy.step(g, a, e, **WEIGHTS, inplace=True)
+    bloop_numpy.step(*vectors, **WEIGHTS, inplace=True)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # one buffer for each dtype and thread, and what scalars and the pool take
-    assert peak < (threads + 1) * BLOCK * 12
-
-
-LAYOUTS: dict[str, Any] = {
-    "Fortran": lambda x: np.asfortranarray(x),
-    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x,
-    "reversed": lambda x: np.asarray(np.flip(np.flip(x).copy())),
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("inplace", [False, True])
-def test_any_memory_layout_does(layout: str, inplace: bool, gradient: Any, is_exact: Any) -> None:
-    vectors = [[LAYOUTS[layout](x) for x in gradient(i)] for i in range(3)]
-    plain = [[x.copy() for x in v] for v in vectors]
-    found = bloop_numpy.step(*vectors, **WEIGHTS, inplace=inplace)
-    is_exact(found, *plain)
-    if inplace:
-        is_exact(vectors[1:], *plain)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_has_a_float32_average(dtype: str, gradient: Any, is_exact: Any) -> None:
-    kind = np.float16 if dtype == "float16" else pytest.importorskip("ml_dtypes").bfloat16
-    g, a = (gradient(i, kind) for i in range(2))
-    direction, ema = bloop_numpy.step(g, a, [None] * 3, **WEIGHTS)
-    assert {x.dtype for x in direction} == {np.dtype(kind)}
-    assert {x.dtype for x in ema} == {np.dtype(np.float32)}
-    is_exact((direction, ema), g, a, [np.zeros_like(x, np.float32) for x in g])
-
-
-def test_none_is_zero_and_trees_are_kept(gradient: Any, is_exact: Any) -> None:
-    w, b, _ = gradient(0)
-    g, a, e = {"w": w, "b": [None]}, {"w": None, "b": [b]}, {"w": w * 2, "b": [None]}
-    direction, ema = bloop_numpy.step(g, a, e, **WEIGHTS)
-    assert ema["b"] == [None]
-    zeros = np.zeros_like(w), np.zeros_like(b)
-    found = [direction["w"], *direction["b"]], [ema["w"], zeros[1]]
-    is_exact(found, [w, zeros[1]], [zeros[0], b], [w * 2, zeros[1]])
+    # a number for each block and pair, what a thread works on, and Python's own objects
+    assert peak < 64 * 2**10 < n
 
 
 def test_not_a_number_goes_where_the_equations_take_it() -> None:
@@ -137,69 +138,11 @@ def test_not_a_number_goes_where_the_equations_take_it() -> None:
     assert not np.isnan(ema).any()
     _, ema = bloop_numpy.step(bad, one, one, lam=1.0, rho=0.0)
     assert np.isnan(ema[0])
-
-
-def locked(x: np.ndarray) -> np.ndarray:
-    x.flags.writeable = False
-    return x
-
-
-SHARED = np.ones(2)
-BAD: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
-    "shape": (ValueError, "the shape of g_main", {"g_aux": np.ones((2, 1))}),
-    "objects": (
-        TypeError,
-        "takes NumPy arrays",
-        {
-            "g_main": np.array([1, 2], object),
-            "g_aux": np.array([1, 2], object),
-            "ema": np.array([1, 2], object),
-        },
-    ),
-    "lam": (ValueError, "lam must be a finite number >= 0; found -1", {"lam": -1}),
-    "rho": (ValueError, "rho must be a number in [0, 1]; found 2", {"rho": 2}),
-    "dtype in place": (
-        TypeError,
-        "g_aux must have the dtypes of g_main",
-        {"g_aux": np.ones(2, np.float32), "inplace": True},
-    ),
-    "locked": (
-        ValueError,
-        "ema must be writeable; found leaf 0 read-only",
-        {"ema": locked(np.ones(2)), "inplace": True},
-    ),
-    "scalar": (
-        ValueError,
-        "g_aux must be writeable; found leaf 0 read-only",
-        {"g_main": np.ones(()), "g_aux": np.float64(1), "ema": np.ones(()), "inplace": True},
-    ),
-    "shared": (
-        ValueError,
-        "g_main and ema must not share memory",
-        {"g_main": SHARED, "ema": SHARED, "inplace": True},
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_named(case: str) -> None:
-    error, message, change = BAD[case]
-    good: dict[str, Any] = {name: np.ones(2) for name in ("g_main", "g_aux", "ema")}
-    with pytest.raises(error, match=re.escape(message)):
-        bloop_numpy.step(**{**good, **WEIGHTS, **change})
+    direction, _ = bloop_numpy.step(one, np.array([np.inf, 1.0]), one, lam=1.0, rho=0.0)
+    assert not np.isfinite(direction).any()
 
 
 def test_pure_step_takes_one_array_for_all(is_exact: Any) -> None:
-    found = bloop_numpy.step([SHARED], [SHARED], [SHARED], **WEIGHTS)
-    is_exact(found, [SHARED], [SHARED], [SHARED])
-    assert flat([SHARED]).sum() == SHARED.size
-
-
-def test_threads_do_not_show(gradient: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = [gradient(i, shapes=((5 * BLOCK + 3,), (7,))) for i in range(3)]
-    required = bloop_numpy.step(*vectors, **WEIGHTS)
-    monkeypatch.setattr(linear, "SHARE", 1)
-    monkeypatch.setattr(_threads, "threads", lambda: 3)
-    found = bloop_numpy.step(*vectors, **WEIGHTS)
-    for x, y in zip(chain(*found), chain(*required), strict=True):
-        np.testing.assert_array_equal(x, y)
+    one = np.ones(2)
+    is_exact(bloop_numpy.step([one], [one], [one], **WEIGHTS), [one], [one], [one])
+    np.testing.assert_array_equal(one, [1.0, 1.0])

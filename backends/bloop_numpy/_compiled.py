@@ -1,0 +1,231 @@
+"""The kernels themselves: compiled at first use, kept on disk, on addresses of leaves.
+
+Both walk blocks of leaves, in parts that threads share. Entries are turned into float64 in
+registers: memory is what they wait for.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+from bloop_numpy._lanes import WIDTH, at, kept, load, plus, same, store
+
+BLOCK = 1 << 14
+"""Entries whose products are added up apart, whatever the threads."""
+
+NEAR = 1 << 10
+"""Entries of several vectors that stay in the nearest cache from one pair to the next."""
+
+
+@njit
+def _scaled(x: Any, scale: float) -> float:
+    # apart, so that the two factors of a product are not multiplied with each other first
+    return np.float64(x) * scale
+
+
+@njit(fastmath={"reassoc", "contract"})
+def _dot(x: Any, y: Any, n: int, scale: float) -> float:
+    total = 0.0
+    if scale == 1.0:
+        for i in range(n):
+            total += np.float64(x[i]) * np.float64(y[i])
+    else:
+        for i in range(n):
+            total += _scaled(x[i], scale) * _scaled(y[i], scale)
+    return total
+
+
+@njit(fastmath={"reassoc", "contract"})
+def _both(x: Any, y: Any, n: int) -> tuple[float, float]:
+    product, square = 0.0, 0.0
+    for i in range(n):
+        a, e = np.float64(x[i]), np.float64(y[i])
+        product += a * e
+        square += e * e
+    return product, square
+
+
+@njit
+def _peak(x: Any, n: int, mask: Any, peak: Any) -> Any:
+    for i in range(n):
+        peak = max(peak, np.int64(x[i] & mask))
+    return peak
+
+
+@njit
+def _read(
+    table: Any, pairs: Any, columns: Any, scale: float, start: int, stop: int, sums: Any, peaks: Any
+) -> None:
+    addresses, sizes, first, leaf_of, _, like, mask = table
+    # <x, y> and <y, y>, which two vectors are projected by: each entry is turned wide only once
+    both = len(pairs) == 2 and scale == 1.0 and pairs[0, 1] == pairs[1, 0] == pairs[1, 1]
+    for block in range(start, stop):
+        leaf = leaf_of[block]
+        low = (block - first[leaf]) * BLOCK
+        high = min(low + BLOCK, sizes[leaf])
+        for i in range(low, high, NEAR):
+            n = min(NEAR, high - i)
+            x, y = (addresses[pairs[0, 0], leaf], addresses[pairs[0, 1], leaf]) if both else (0, 0)
+            if x != 0 and y != 0:
+                product, square = _both(at(x, i, like), at(y, i, like), n)
+                sums[block, 0] += product
+                sums[block, 1] += square
+            else:
+                for p in range(len(pairs)):
+                    x, y = addresses[pairs[p, 0], leaf], addresses[pairs[p, 1], leaf]
+                    if x != 0 and y != 0:
+                        sums[block, p] += _dot(at(x, i, like), at(y, i, like), n, scale)
+            for c in range(len(columns)):
+                x = addresses[columns[c], leaf]
+                if x != 0:
+                    peaks[block, c] = _peak(at(x, i, mask), n, mask, peaks[block, c])
+
+
+@njit
+def _gathered(sums: Any, peaks: Any) -> Any:
+    for block in range(1, len(sums)):
+        for p in range(sums.shape[1]):
+            sums[0, p] += sums[block, p]
+        for c in range(peaks.shape[1]):
+            peaks[0, c] = max(peaks[0, c], peaks[block, c])
+    return sums[0], peaks[0]
+
+
+@kept()
+def read(table: Any, pairs: Any, columns: Any, scale: float) -> Any:
+    """Return the sums of pairs, and the largest magnitudes of columns as bits, by one thread."""
+    blocks = len(table[3])
+    sums, peaks = np.zeros((blocks + 1, len(pairs))), np.zeros((blocks + 1, len(columns)), np.int64)
+    _read(table, pairs, columns, scale, 0, blocks, sums, peaks)
+    return _gathered(sums, peaks)
+
+
+@kept(parallel=True)
+def read_shared(table: Any, pairs: Any, columns: Any, scale: float) -> Any:
+    """Do as ``read`` does, each part of the blocks by a thread."""
+    blocks, bounds = len(table[3]), table[4]
+    sums, peaks = np.zeros((blocks + 1, len(pairs))), np.zeros((blocks + 1, len(columns)), np.int64)
+    for part in prange(len(bounds) - 1):
+        _read(table, pairs, columns, scale, bounds[part], bounds[part + 1], sums, peaks)
+    return _gathered(sums, peaks)
+
+
+@njit
+def _columns(matrix: Any, used: Any, addresses: Any, leaf: int, weights: Any, places: Any) -> Any:
+    counts = np.zeros(len(matrix), np.int64)
+    for row in range(len(matrix)):
+        for j in range(len(addresses)):
+            if used[row, j] and addresses[j, leaf] != 0:
+                weights[row, counts[row]] = matrix[row, j]
+                places[row, counts[row]] = addresses[j, leaf]
+                counts[row] += 1
+    return counts
+
+
+@njit(fastmath={"contract"})
+def _entry(weights: Any, places: Any, count: int, i: int, like: Any) -> float:
+    total = -0.0 if count else 0.0  # -0.0 is what any number can be added to
+    for c in range(count):
+        total += weights[c] * np.float64(at(places[c], i, like)[0])
+    return total
+
+
+@njit
+def _apart(outs: Any, leaf: int, places: Any, counts: Any) -> bool:
+    for r in range(len(counts)):
+        for later in range(r + 1, len(counts)):
+            for c in range(counts[later]):
+                if places[later, c] == outs[r, leaf]:
+                    return False
+    return True
+
+
+@njit
+def _two_rows(outs: Any, leaf: int, low: int, high: int, like: Any, w: Any, places: Any) -> None:
+    # all that a write could change, as far as a compiler knows, is looked up beforehand
+    x, y, z = places[0, 0], places[0, 1], places[0, 2]
+    first, second = outs[0, leaf], outs[1, leaf]
+    wx, wy, wz, vx, vz = w[0, 0], w[0, 1], w[0, 2], w[1, 0], w[1, 1]
+    nothing = same(-0.0)
+    for i in range(low, high, WIDTH):
+        a, b, c = load(at(x, i, like)), load(at(y, i, like)), load(at(z, i, like))
+        total = plus(plus(plus(nothing, wx, a), wy, b), wz, c)
+        other = plus(plus(nothing, vx, a), vz, c)
+        store(at(first, i, like), total)
+        store(at(second, i, like), other)
+
+
+@njit
+def _is_two_rows(outs: Any, leaf: int, places: Any, counts: Any) -> bool:
+    # rows over (x, y, z) and (x, z), both wanted: a direction and an average
+    if len(counts) != 2 or counts[0] != 3 or counts[1] != 2:
+        return False
+    if places[1, 0] != places[0, 0] or places[1, 1] != places[0, 2]:
+        return False
+    return bool(outs[0, leaf] != 0 and outs[1, leaf] != 0)
+
+
+@njit
+def _write(table: Any, outs: Any, matrix: Any, used: Any, start: int, stop: int) -> None:
+    addresses, sizes, first, leaf_of, _, like, _ = table
+    tile, wide = np.empty((len(matrix), WIDTH)), np.float64(0)
+    near = tile.ctypes.data
+    weights, places = np.empty(matrix.shape), np.empty(matrix.shape, np.int64)
+    for block in range(start, stop):
+        leaf = leaf_of[block]
+        low = (block - first[leaf]) * BLOCK
+        high = min(low + BLOCK, sizes[leaf])
+        counts = _columns(matrix, used, addresses, leaf, weights, places)
+        # where a row's output is what a later row has yet to read, all rows are computed first
+        at_once = _apart(outs, leaf, places, counts)
+        whole = high - (high - low) % WIDTH
+        done = low
+        if _is_two_rows(outs, leaf, places, counts):  # with nothing to look up at every entry
+            _two_rows(outs, leaf, low, whole, like, weights, places)
+            done = whole
+        for i in range(done, whole, WIDTH):
+            for r in range(len(matrix)):
+                total = same(-0.0 if counts[r] else 0.0)
+                for c in range(counts[r]):
+                    total = plus(total, weights[r, c], load(at(places[r, c], i, like)))
+                if not at_once:
+                    store(at(near, r * WIDTH, wide), total)
+                elif outs[r, leaf] != 0:
+                    store(at(outs[r, leaf], i, like), total)
+            if not at_once:
+                _put(outs, leaf, i, like, near)
+        for i in range(whole, high):
+            _one(outs, leaf, i, like, weights, places, counts, tile)
+
+
+@njit
+def _one(
+    outs: Any, leaf: int, i: int, like: Any, weights: Any, places: Any, counts: Any, tile: Any
+) -> None:
+    for r in range(len(outs)):
+        tile[r, 0] = _entry(weights[r], places[r], counts[r], i, like)
+    for r in range(len(outs)):
+        if outs[r, leaf] != 0:
+            at(outs[r, leaf], i, like)[0] = tile[r, 0]
+
+
+@njit
+def _put(outs: Any, leaf: int, i: int, like: Any, near: int) -> None:
+    for r in range(len(outs)):
+        if outs[r, leaf] != 0:
+            store(at(outs[r, leaf], i, like), load(at(near, r * WIDTH, np.float64(0))))
+
+
+@kept()
+def write(table: Any, outs: Any, matrix: Any, used: Any) -> None:
+    """Write combinations of the vectors of a table, by one thread."""
+    _write(table, outs, matrix, used, 0, len(table[3]))
+
+
+@kept(parallel=True)
+def write_shared(table: Any, outs: Any, matrix: Any, used: Any) -> None:
+    """Do as ``write`` does, each part of the blocks by a thread."""
+    bounds = table[4]
+    for part in prange(len(bounds) - 1):
+        _write(table, outs, matrix, used, bounds[part], bounds[part + 1])
