@@ -9,7 +9,7 @@ from torch import Tensor
 from bloop_torch._gradients import Gathered
 
 
-def averaged(
+def mean(
     gradient: Gathered, parameters: Mapping[str, Tensor], group: dist.ProcessGroup
 ) -> Gathered:
     """Return the mean of the processes' gradients, in the memory of this process's own.

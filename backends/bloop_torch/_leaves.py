@@ -81,6 +81,38 @@ def _check_row(row: Row, names: Sequence[str]) -> None:
                 )
 
 
+def check_separate(rows: Sequence[Row], outs: Sequence[Row], names: Sequence[str]) -> None:
+    """Raise ``ValueError`` where a tensor that is to be written shares memory with another."""
+    spans = []
+    for position, (row, out) in enumerate(zip(rows, outs, strict=True)):
+        written = {id(x) for x in out}
+        for place, x in enumerate(row):
+            if x is not None and (size := x.numel()):
+                start = x.data_ptr()
+                end = start + size * x.element_size() if x.is_contiguous() else _end(x)
+                spans.append((start, end, id(x) in written, place, position))
+    reach = reach_written = (0, 0, False, 0, 0)
+    for span in sorted(spans):
+        clash = reach_written if span[0] < reach_written[1] else reach
+        if span[0] < clash[1] and (span[2] or clash[2]):
+            one, other = (f"{names[place]}[{k}]" for *_, place, k in (clash, span))
+            raise ValueError(
+                f"in place, {one} and {other} must not share memory: one of them is written"
+            )
+        reach = max(reach, span, key=_second)
+        reach_written = max(reach_written, span, key=_second) if span[2] else reach_written
+
+
+def _second(span: tuple[int, ...]) -> int:
+    return span[1]
+
+
+def _end(leaf: Tensor) -> int:
+    """Return where the memory of a tensor ends."""
+    last = sum((n - 1) * step for n, step in zip(leaf.shape, leaf.stride(), strict=True))
+    return leaf.data_ptr() + (last + 1) * leaf.element_size()
+
+
 def _kind(leaf: Tensor) -> str:
     return "complex" if leaf.is_complex() else "real"
 
@@ -109,7 +141,7 @@ def flattened(row: Row) -> Row:
 
 def _flat(leaf: Tensor, order: list[int] | None) -> Tensor:
     real = leaf if is_plain(leaf) else _real(leaf)
-    return real.view(-1) if order is None else real.permute(order).reshape(-1)
+    return real.view(-1) if order is None else real.permute(order).reshape(-1).contiguous()
 
 
 def same_memory_order(first: Tensor, second: Tensor) -> bool:

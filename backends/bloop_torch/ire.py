@@ -10,11 +10,8 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from bloop_ref import ire
-from bloop_ref._columns import quiet
-from bloop_ref._scalars import as_scalar, at_step, check_choice
-from bloop_ref._typing import Schedule
-from bloop_ref._vectors import align
-from bloop_ref.ire._amplify import amplified
+from bloop_ref.aliases import Schedule
+from bloop_ref.scalars import check_choice
 from bloop_torch._gradients import dense
 from bloop_torch._ire_checkpoint import VERSION, check
 from bloop_torch._shards import is_sharded
@@ -222,16 +219,13 @@ class IRE:
         acts = self.count >= self.options.warmup
         self._before = {p: p.detach().clone() for p in self.mask} if acts else {}
 
-    @quiet
     @torch.no_grad()
     def _amplify(self, *_: Any) -> None:
         """Amplify the step that was taken, parameter by parameter."""
-        if self._before:
-            marks = tuple(self.mask[p] for p in self._before)
-            columns = align(after=list(self._before), before=list(self._before.values()))
-            kappa = as_scalar("kappa", at_step(self.options.kappa, self.count), columns)
-            for parameter, leaf in zip(self._before, amplified(columns, marks, kappa), strict=True):
-                parameter.copy_(leaf)
+        kappa = self.options.kappa
+        now = kappa(self.count) if callable(kappa) else kappa
+        for parameter, before in self._before.items():
+            parameter.copy_(ire.amplify(before, parameter, self.mask[parameter], kappa=now))
         self._before = {}
         self.count += 1
 

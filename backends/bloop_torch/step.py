@@ -1,21 +1,23 @@
 """The pure step: one function from gradients and average to direction and new average."""
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from bloop_torch._columns import Columns
 from bloop_torch._leaves import (
     Row,
     Vector,
     check_rows,
+    check_separate,
     is_plain,
     rows_of,
     same_memory_order,
     writable,
 )
-from bloop_torch._opaque import call_hidden, too_many
-from bloop_torch._plain import NAMES, take_step
-from bloop_torch._shards import agreed
+from bloop_torch._operator import NAMES, call_hidden, write_step
+from bloop_torch._shards import agreed, is_sharded
 
 
 @torch.no_grad()
@@ -31,9 +33,10 @@ def step(
     """Return Bloop's direction, d = g_main + lam pi(g_aux; ema), and the next moving average.
 
     pi(u; v) = u - <u, v> / ||v||^2 v with pi(u; 0) = u, the inner product over all tensors
-    together; the next average is (1 - rho) ema + rho g_main. The inputs are read twice and the
-    outputs written once, on the CPU in blocks that stay in its cache. Tensors may be sharded
-    (``DTensor``): inner products are summed over the processes, by one all-reduce per group.
+    together; the next average is (1 - rho) ema + rho g_main. Two passes over memory read the inputs
+    twice and write the outputs once, whatever the number of tensors; under ``torch.compile`` they
+    are one operator. Tensors may be sharded (``DTensor``): inner products are summed over the
+    processes, by one all-reduce per group.
 
     Args:
         g_main: the main gradient, one tensor per parameter; ``None`` is zero.
@@ -50,7 +53,8 @@ def step(
 
     Raises:
         TypeError: a leaf is no dense floating tensor.
-        ValueError: lengths, shapes, devices or meshes differ, or lam or rho is out of range.
+        ValueError: lengths, shapes, devices or meshes differ, or lam or rho is out of range; in
+            place, a tensor that is written shares memory with another.
 
     Example:
         >>> import torch
@@ -63,21 +67,20 @@ def step(
     """
     lam, rho = checked("lam", lam), checked("rho", rho, most=1.0)
     rows = rows_of(g_main=g_main, g_aux=g_aux, ema=ema)
-    if not rows:
-        return [], []
-    hidden = torch.compiler.is_compiling() and too_many(rows)
+    sharded = any(x is not None and is_sharded(x) for row in rows for x in row)
+    hidden = torch.compiler.is_compiling() and not sharded
     if not hidden:
         check_rows(rows, NAMES)
         rows = [agreed(row, NAMES) for row in rows]
     outs = [(direction_for(row, inplace), average_for(row, inplace)) for row in rows]
-    if hidden:
-        call_hidden(rows, outs, lam, rho)
-    else:
-        take_step(Columns.of(rows, outs), lam, rho)
+    if inplace and not hidden:
+        check_separate(rows, outs, NAMES)
+    if any(direction is not None for direction, _ in outs):
+        (call_hidden if hidden else write_step)(rows, outs, lam, rho)
     return [direction for direction, _ in outs], [average for _, average in outs]
 
 
-def checked(name: str, value: float | Tensor, *, most: float = float("inf")) -> float | Tensor:
+def checked(name: str, value: float | Tensor, *, most: float | None = None) -> Any:
     """Return a hyper-parameter as a float, or as the scalar tensor that it is."""
     if isinstance(value, Tensor):
         if value.ndim:
@@ -87,8 +90,9 @@ def checked(name: str, value: float | Tensor, *, most: float = float("inf")) -> 
     if isinstance(value, bool | complex | str):
         raise TypeError(f"{name} must be a real number; found {value!r}")
     number = float(value)
-    if not 0 <= number <= most or number == float("inf"):
-        raise ValueError(f"{name} must be a finite number in [0, {most:g}]; found {number:g}")
+    highest = math.inf if most is None else most
+    if not 0 <= number <= highest or number == math.inf:
+        raise ValueError(f"{name} must be a finite number in [0, {highest:g}]; found {number:g}")
     return number
 
 

@@ -1,46 +1,44 @@
 """Any method of ``bloop_ref.surgery`` in a training loop: one backward pass for each loss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
-import optree
 import torch
 from torch import Tensor
 from torch.amp import GradScaler
 from torch.distributed import ProcessGroup
 
-from bloop_ref._scalars import check_choice
-from bloop_ref.surgery import Method
-from bloop_torch import _checkpoint
-from bloop_torch._average import averaged
-from bloop_torch._gradients import Gradients
-from bloop_torch._loss_scale import loss_scale
-from bloop_torch._methods import Step, take_step
-from bloop_torch._opaque import FEW
+from bloop_ref import Diagnostics
+from bloop_ref.gram_method import GramMethod
+from bloop_ref.method import Method
+from bloop_ref.surgery import PerLeaf
+from bloop_torch import _checkpoint, _memory
+from bloop_torch._average import mean
+from bloop_torch._beside import take_leafwise_step, take_vector_step
+from bloop_torch._driver import Outcome, Step, settled, take_step
+from bloop_torch._gradients import Gathered, Gradients
 from bloop_torch._parameters import Parameters, named, refuse_lbfgs
-from bloop_torch._shards import agreed
+from bloop_torch.step import checked
 
 
 class Surgery:
     """A method of ``bloop_ref.surgery`` on the gradients of a model's parameters.
 
-    ``backward`` leaves the method's direction in ``.grad``, in the memory of the last loss's
-    gradient. A Gram method reads the gradients in one pass over blocks and combines them in
-    another; any other runs as the reference does, on tensors.
+    ``backward`` leaves the method's direction in ``.grad``, where any first-order optimiser takes
+    it, in the memory of the last loss's gradient. A method with a matrix reads the gradients in one
+    pass and combines them in another, and its averages are the parameter-sized buffers that last;
+    any other runs as the reference does, on tensors.
 
     Args:
         params: ``model.named_parameters()``, ``model.parameters()``, or an optimiser's
-            ``param_groups``; as in ``Bloop``.
-        method: an object such as ``PCGrad()``.
+            ``param_groups``: all the parameters that the losses train. Frozen and unused ones are
+            zero; tied ones count once.
+        method: an object such as ``PCGrad()``; its ``nonfinite`` says what a gradient with NaN or
+            infinity does to what it remembers.
         losses: how many losses there are, the main one first.
-        nonfinite: what a gradient with NaN or infinity does to the method's state, if it has one:
-            ``"skip"`` keeps the state and counts the step in ``skipped``, ``"propagate"`` lets it
-            in, ``"raise"`` raises. It always shows in the direction.
-        average_over: a process group to average every gradient over before the method; only for
-            gradients that nothing else averages, as in ``Bloop``.
-        compiled: on the CPU, run the two passes of a Gram method or hierarchy through
-            ``torch.compile``, with 16 parameters at most: faster with many losses.
+        average_over: a process group to average every gradient over before the method. Only for
+            gradients that nothing else averages: DDP and FSDP do it in their backward passes.
 
     Raises:
         TypeError: ``method`` is no method, or ``params`` are no parameters.
@@ -65,25 +63,27 @@ class Surgery:
         method: Method,
         *,
         losses: int = 2,
-        nonfinite: Literal["skip", "raise", "propagate"] = "skip",
         average_over: ProcessGroup | None = None,
-        compiled: bool = False,
     ) -> None:
         if not isinstance(method, Method):
             raise TypeError(f"method must be a bloop_ref.surgery.Method; found {method!r}")
-        check_choice("nonfinite", nonfinite, ("skip", "raise", "propagate"))
+        method.check_losses("losses", losses)
         self.parameters = named(params)
-        self.method, self.nonfinite = method, nonfinite
-        self.losses = losses
-        self.state = method.init([p.detach() for p in self.parameters.values()], losses)
+        self.method, self.losses = method, losses
         self.count = 0
-        first = next(iter(self.parameters.values()))
-        self.skipped = torch.zeros((), dtype=torch.int64, device=first.device)
-        self._phases = tuple(f"gradient({k})" for k in range(losses))
+        device = next(iter(self.parameters.values())).device
+        self.skipped = torch.zeros((), dtype=torch.int64, device=device)
+        self.state = _memory.start(method, list(self.parameters.values()), losses)
+        self._phases = self._names_of_phases()
         self._gradients = Gradients(self.parameters, self._phases)
         self._group = average_over
-        self._compiled = compiled and len(self.parameters) <= FEW
+        inner = method.method if isinstance(method, PerLeaf) else method
+        self._fresh = inner.first_average == "first"
+        self._moved: Any = False
         refuse_lbfgs(self.parameters, self)
+
+    def _names_of_phases(self) -> tuple[str, ...]:
+        return tuple(f"gradient({k})" for k in range(self.losses))
 
     def gradient(self, loss: int) -> AbstractContextManager[None]:
         """Return a context in which backward passes accumulate the gradient of a loss.
@@ -123,24 +123,37 @@ class Surgery:
         *losses: Tensor,
         shared_graph: bool = True,
         scaler: GradScaler | None = None,
+        diagnostics: bool = False,
         **given: float | Tensor,
-    ) -> None:
+    ) -> Diagnostics | None:
         """Compute all gradients and leave the direction in ``.grad``.
 
-        Args as in ``accumulate`` and ``combine``, which it calls.
+        Args and returns as in ``accumulate`` and ``combine``, which it calls.
         """
         self.accumulate(*losses, shared_graph=shared_graph, scaler=scaler)
-        self.combine(scaler=scaler, **given)
+        return self.combine(scaler=scaler, diagnostics=diagnostics, **given)
 
     @torch.no_grad()
-    def combine(self, *, scaler: GradScaler | None = None, **given: float | Tensor) -> None:
-        """Leave the direction of the accumulated gradients in ``.grad``, and go on with the state.
+    def combine(
+        self,
+        *,
+        scaler: GradScaler | None = None,
+        diagnostics: bool = False,
+        **given: float | Tensor,
+    ) -> Diagnostics | None:
+        """Leave the direction of the accumulated gradients in ``.grad``, and update the state.
 
         Args:
             scaler: the ``GradScaler`` that scaled the losses. The direction is left scaled, for
                 ``scaler.unscale_`` and ``scaler.step``; the method sees unscaled gradients, and
-                its state stays as it is where one is not finite, as the scaler skips the step.
-            **given: the scalars that ``coefficients`` of the method takes beside the state.
+                what it remembers stays as it is where any is not finite, as the scaler skips the
+                step.
+            diagnostics: whether to return norms and cosines of the vectors.
+            **given: the scalars that the method takes beside the gradients.
+
+        Returns:
+            ``bloop_ref.Diagnostics`` if asked for: floats on the CPU, else scalar tensors that have
+            not been waited for; ``None`` for a method without a matrix.
 
         Raises:
             RuntimeError: a gradient is missing.
@@ -148,74 +161,91 @@ class Surgery:
         """
         gathered = self._gradients.take()
         if self._group is not None:
-            gathered = tuple(averaged(g, self.parameters, self._group) for g in gathered)
-        labels = [f"gradient({k})" for k in range(self.losses)]
-        rows = [
-            agreed(tuple(g[name] for g in gathered), [f"{label}[{name!r}]" for label in labels])
-            for name in self.parameters
-        ]
-        unit = loss_scale(scaler, self.skipped.device, readable=True)
-        check = scaler is not None or self.nonfinite != "propagate"
-        step = Step(self.method, self.state, unit, check, given, self._compiled)
-        direction, state, finite = take_step(rows, step)
-        if self.nonfinite == "raise" and not finite:
-            raise FloatingPointError("gradients must be finite; found NaN or infinity in them")
-        if isinstance(finite, Tensor):
-            state = optree.tree_map(
-                lambda new, old: (
-                    torch.where(finite.to(new.device), new, old) if isinstance(new, Tensor) else new
-                ),
-                state,
-                self.state,
-            )
-            self.skipped += ~finite
-        else:
-            state = state if finite else self.state
-            self.skipped += not finite
-        self.state = state
-        for parameter, leaf in zip(self.parameters.values(), direction, strict=True):
-            parameter.grad = leaf
+            gathered = tuple(mean(g, self.parameters, self._group) for g in gathered)
+        outcome = self._step(gathered, scaler, given, diagnostics)
+        for parameter, direction in zip(self.parameters.values(), outcome.direction, strict=True):
+            parameter.grad = direction
         self.count += 1
+        moved = outcome.moved
+        self.skipped += ~moved if isinstance(moved, Tensor) else not moved
+        self._moved = moved
+        return outcome.diagnostics
+
+    def _step(
+        self,
+        gathered: Sequence[Gathered],
+        scaler: GradScaler | None,
+        given: Mapping[str, Any],
+        diagnose: bool,
+    ) -> Outcome:
+        """Take a step; go on with the state."""
+        per_leaf = isinstance(self.method, PerLeaf)
+        method: Any = getattr(self.method, "method", None) if per_leaf else self.method
+        method = method.at(self.count, checked)
+        watched = method.watched(self.losses)
+        checks = scaler is not None or method.nonfinite != "propagate"
+        step = Step(
+            method=method,
+            losses=self.losses,
+            scalars=self.state.scalars if self._has_matrix else (),
+            scale=_loss_scale(scaler, self.skipped.device),
+            check=() if not checks else watched if scaler is None else range(self.losses),
+            names=self._phases,
+            fresh=self._no_average_yet(),
+            given=given,
+            diagnose=diagnose,
+        )
+        memory = self.state.memory if self._has_matrix else ()
+        rows = _memory.rows(self.parameters, self._phases, gathered, method, memory)
+        if self._has_matrix:
+            outcome = take_step(rows, step, method)
+            self.state = settled(self.state, outcome)
+        elif per_leaf:
+            outcome, self.state = take_leafwise_step(rows, step, self.state, method)
+        else:
+            outcome, self.state = take_vector_step(rows, step, self.state)
+        return outcome
+
+    @property
+    def _has_matrix(self) -> bool:
+        return isinstance(self.method, GramMethod)
+
+    def _no_average_yet(self) -> bool:
+        """Whether gradients are to be the first averages; waits for a device until one was."""
+        if self._fresh and self.count:
+            self._fresh = not bool(self._moved)
+        return self._fresh
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state between two steps: that of the method leaf by leaf, and counters.
+        """Return the state between two steps, by name, with counters and hyper-parameters.
 
         Raises ``RuntimeError`` while gradients are being accumulated.
         """
         if self._gradients.pending:
             raise RuntimeError("state_dict must be taken between steps; combine is due")
-        return {
-            "version": _checkpoint.VERSION,
-            "method": repr(self.method),
-            "names": list(self.parameters),
-            "count": self.count,
-            "skipped": self.skipped,
-            "state": optree.tree_leaves(self.state),
-        }
+        return _checkpoint.saved(self)
 
     @torch.no_grad()
     def load_state_dict(
         self, state: Mapping[str, Any], *, on_change: Literal["raise", "keep"] = "raise"
     ) -> None:
-        """Go on from a state, bit for bit. The method stays that of this object.
+        """Go on from a state, bit for bit. Hyper-parameters stay those of this object.
 
         Args:
             state: what ``state_dict`` returned.
             on_change: what to do if the state was saved with another method or other options of
-                it: ``"raise"``, or ``"keep"`` that of this object, whose state must be alike.
+                it: ``"raise"``, or ``"keep"`` those of this object, whose state must be alike.
 
         Raises:
             ValueError: the state is of another format, model or, unless kept, method.
         """
-        own, spec = optree.tree_flatten(self.state)
-        _checkpoint.check_surgery(state, self.parameters, self.method, own, on_change)
-        leaves = [
-            torch.empty_like(mine).copy_(torch.as_tensor(stored))
-            if isinstance(mine, Tensor)
-            else stored
-            for mine, stored in zip(own, state["state"], strict=True)
-        ]
+        _checkpoint.load(self, state, on_change)
         self._gradients.drop()
-        self.state = optree.tree_unflatten(spec, leaves)
-        self.count = int(state["count"])
-        self.skipped.copy_(torch.as_tensor(state["skipped"]))
+
+
+def _loss_scale(scaler: GradScaler | None, device: torch.device) -> float | Tensor:
+    """Return the scale of the losses; it is read only where that costs no waiting."""
+    if scaler is None:
+        return 1
+    scale = scaler.scale(torch.ones((), device=device))
+    return scale.item() if device.type == "cpu" else scale.double()

@@ -49,7 +49,7 @@ def _class(*vectors: Leaves) -> Run:
     g_main, g_aux, ema = _tensors(*vectors)
     parameters = [torch.nn.Parameter(torch.empty_like(g)) for g in g_main]
     bloop = bloop_torch.Bloop(parameters, lam=LAM, rho=RHO)
-    bloop.ema = dict(zip(bloop.parameters, ema, strict=True))
+    bloop.state = bloop.state._replace(memory=(list(ema),))
 
     def run() -> object:
         for phase, gradient in ((bloop.main_gradient, g_main), (bloop.aux_gradient, g_aux)):

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import bloop_ref
 import bloop_torch
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.subject import flat
@@ -68,24 +67,25 @@ def require_like_reference(
         step: takes the step.
         unit: what the direction is left multiplied by.
     """
-    own = bloop.options
-    given = {name: getattr(own, name) for name in ("project_on", "init", "rescale", "nonfinite")}
-    reference = bloop_ref.Bloop(lam=own.lam_at(bloop.count), rho=own.rho_at(bloop.count), **given)
+    now = bloop.method.at(bloop.count, lambda _, value, most: value)
+    object.__setattr__(now, "memory_dtype", None)  # that of the arrays will do
     parameters = list(bloop.parameters.values())
     like = [p.detach() for p in parameters]
     ema = arrays([bloop.ema.get(name) for name in bloop.parameters], like)
     mains, auxes = (arrays(gradient, like) for gradient in gradients)
-    state = reference.init([x.copy() for x in wide(mains)])
+    state = now.init([x.copy() for x in wide(mains)])
     state = state._replace(
-        ema=wide(ema), count=state.count + bloop.count, skipped=state.skipped + int(bloop.skipped)
+        memory=(wide(ema),),
+        count=state.count + bloop.count,
+        skipped=state.skipped + int(bloop.skipped),
     )
-    direction, after = reference.step(wide(mains), wide(auxes), state)
+    direction, after = now.step([wide(mains), wide(auxes)], state)
     step()
-    u, lam = unit_roundoff(mains, auxes), own.lam_at(bloop.count - 1)
+    u = unit_roundoff(mains, auxes)
     sizes = [norm(flat(v)) for v in (mains, auxes, ema)]
     found = flat(arrays([p.grad for p in parameters], like)) / unit
-    bound = direction_bound(u, found.size, sizes[0], sizes[1], lam)
+    bound = direction_bound(u, found.size, sizes[0], sizes[1], now.lam)
     require_close("direction", found, flat(direction), bound)
     found = flat(arrays([bloop.ema.get(name) for name in bloop.parameters], like))
-    bound = average_bound(u, u, sizes[0], sizes[2], own.rho_at(bloop.count - 1))
+    bound = average_bound(u, u, sizes[0], sizes[2], now.rho)
     require_close("average", found, flat(after.ema), bound)

@@ -20,12 +20,12 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 from torch.nn.parallel import DistributedDataParallel
 
 from bloop_ref import HierarchicalBloop
-from bloop_ref.surgery import Hierarchy, Method, PCGrad, PerLeaf, SamGS
+from bloop_ref.surgery import Method, PCGrad, PerLeaf, SamGS
 from bloop_torch import Bloop, Surgery
 from tests.torch.models import TwoLosses, batches, two_losses
 
 LAM, RHO, STEPS = 0.5, 0.25, 3
-HIERARCHY = Hierarchy(HierarchicalBloop([LAM], RHO))
+HIERARCHY = HierarchicalBloop([LAM], RHO)
 Result = dict[str, list[Tensor]]
 
 
@@ -36,7 +36,7 @@ def whole(tensor: Any) -> Any:
 def result(owner: Bloop | Surgery) -> Result:
     """Return direction and average, gathered from all processes."""
     direction = [whole(p.grad).clone() for p in owner.parameters.values()]
-    if isinstance(owner, Surgery):
+    if not isinstance(owner, Bloop):
         return {"direction": direction}
     return {
         "direction": direction,
@@ -76,7 +76,7 @@ def train(
         if groups is not None:
             assert len(reduces) == groups, reduces
             # two or three inner products and a flag, for at most two kinds of leaves
-            most = 8 if isinstance(bloop, Surgery) else 6
+            most = 6 if isinstance(bloop, Bloop) else 8
             assert all(scalars <= most for scalars in reduces), reduces
         optimizer.step()
     return result(bloop)

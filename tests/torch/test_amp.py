@@ -101,3 +101,14 @@ def test_a_disabled_scaler_changes_nothing() -> None:
         expected = gradients(losses, list(model.parameters()))
         step = lambda losses=losses: bloop.backward(*losses, scaler=off)  # noqa: E731
         require_like_reference(bloop, expected, step)
+
+
+@pytest.mark.parametrize("options", [{}, {"project_on": "updated"}, {"init": "first"}], ids=str)
+def test_diagnostics_are_of_unscaled_gradients(options: Any) -> None:
+    plain, scaled = begin(**options), begin(**options)
+    losses_scaler = scaler()
+    for x in batches(3):
+        required = plain[2].backward(*plain[0](x), diagnostics=True)
+        found = scaled[2].backward(*scaled[0](x), scaler=losses_scaler, diagnostics=True)
+        assert found == required  # a power of two changes no bit
+        assert found.norm_aux > 0

@@ -1,11 +1,13 @@
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from bloop_torch import Bloop
+from bloop_ref import HierarchicalBloop
+from bloop_torch import Bloop, Surgery
 from tests.torch.models import batches, two_losses
 
 OPTIONS: dict[str, Any] = {"lam": 0.5, "rho": 0.25}
@@ -62,7 +64,7 @@ def test_hyper_parameters_are_not_overridden_in_silence() -> None:
     with pytest.raises(ValueError, match=r"lam=2\.0, stored 0\.5.*project_on"):
         other.load_state_dict(state)
     other.load_state_dict(state, on_change="keep")
-    assert other.options.lam == 2.0
+    assert other.method.lam == 2.0
     scheduled, *_ = begin(lam=lambda count: 1.0)
     scheduled.load_state_dict(state)
 
@@ -75,7 +77,7 @@ def test_a_state_of_another_model_is_refused() -> None:
     bloop, model, optimizer = begin()
     run(batches(1), bloop, model, optimizer)
     state = bloop.state_dict()
-    state["ema"]["trunk.bias"] = torch.ones(7)
+    state["memory"][0]["trunk.bias"] = torch.ones(7)
     with pytest.raises(ValueError, match="must have the shape of the parameter"):
         bloop.load_state_dict(state)
 
@@ -83,9 +85,9 @@ def test_a_state_of_another_model_is_refused() -> None:
 def test_a_state_of_another_format_is_refused() -> None:
     bloop, *_ = begin()
     with pytest.raises(ValueError, match="it lacks"):
-        bloop.load_state_dict({"ema": {}})
-    with pytest.raises(ValueError, match="version 1"):
-        bloop.load_state_dict(bloop.state_dict() | {"version": 2})
+        bloop.load_state_dict({"memory": []})
+    with pytest.raises(ValueError, match="version 2"):
+        bloop.load_state_dict(bloop.state_dict() | {"version": 1})
     with pytest.raises(ValueError, match="on_change"):
         bloop.load_state_dict(bloop.state_dict(), on_change="load")
 
@@ -96,3 +98,26 @@ def test_a_state_is_taken_between_steps() -> None:
     bloop.accumulate(*model(x))
     with pytest.raises(RuntimeError, match="between steps"):
         bloop.state_dict()
+
+
+def test_options_are_plain_values_whatever_they_were() -> None:
+    bloop, *_ = begin(lam=np.float64(0.5), ema_dtype=torch.float64)
+    file = io.BytesIO()
+    torch.save(bloop.state_dict(), file)
+    file.seek(0)
+    other, *_ = begin(ema_dtype=torch.float64)
+    other.load_state_dict(torch.load(file, weights_only=True))
+
+
+def test_a_hierarchy_with_a_schedule_goes_on_in_another_process() -> None:
+    def surgery() -> Surgery:
+        # as in another process, the function is another object
+        method = HierarchicalBloop([lambda count: 1 / (1 + count), 0.5], rho=0.25)
+        return Surgery([nn.Parameter(torch.ones(2))], method, losses=3)
+
+    first, second = surgery(), surgery()
+    (weight,) = first.parameters.values()
+    first.backward(*(weight @ torch.tensor(g) for g in ([1.0, 0.0], [1.0, 1.0], [0.0, 1.0])))
+    second.load_state_dict(first.state_dict())
+    for own, loaded in zip(first.state.memory, second.state.memory, strict=True):
+        assert torch.equal(own[0], loaded[0])

@@ -6,9 +6,8 @@ import torch
 from torch._dynamo.utils import counters
 
 import bloop_torch
-from bloop_torch._opaque import FEW
 from tests.torch.agreement import normal, require_step
-from tests.torch.models import batches, gradients, require_like_reference, two_losses
+from tests.torch.models import batches, two_losses
 
 # raised by the compiler's own imports
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")
@@ -53,9 +52,12 @@ def programs() -> int:
     return count
 
 
+MANY = 40
+
+
 @pytest.mark.parametrize("inplace", [False, True])
-def test_many_leaves_are_hidden_from_the_compiler(inplace: bool) -> None:
-    vectors = [normal([(5, k % 3) for k in range(FEW + 1)], seed) for seed in (1, 2, 3)]
+def test_a_compiler_sees_one_operator_for_all_leaves(inplace: bool) -> None:
+    vectors = [normal([(5, k % 3) for k in range(MANY)], seed) for seed in (1, 2, 3)]
     before = [[x.clone() for x in vector] for vector in vectors]
     graphs: list[int] = []
 
@@ -74,10 +76,10 @@ def test_many_leaves_are_hidden_from_the_compiler(inplace: bool) -> None:
         assert all((x is y) == inplace for x, y in zip(outputs, inputs, strict=True))
     # the operator, and the new outputs, but no arithmetic on leaves
     (operations,) = graphs
-    assert operations <= (0 if inplace else 2 * (FEW + 1)) + 12
+    assert operations <= (0 if inplace else 2 * MANY) + 12
 
 
-@pytest.mark.parametrize("leaves", [2, FEW + 1])
+@pytest.mark.parametrize("leaves", [2, MANY])
 def test_other_hyper_parameters_compile_no_more_than_one_program(leaves: int) -> None:
     run = compiled()
     vectors = [normal([(7,)] * leaves, seed) for seed in (1, 2, 3)]
@@ -88,16 +90,10 @@ def test_other_hyper_parameters_compile_no_more_than_one_program(leaves: int) ->
     assert programs() == 2
 
 
-def test_the_class_compiles_once() -> None:
-    model = two_losses()
-    bloop = bloop_torch.Bloop(
-        model.named_parameters(), lam=lambda count: 1 / (1 + count), rho=RHO, compiled=True
-    )
-    for step, x in enumerate(batches(4)):
-        losses = model(x)
-        expected = gradients(losses, list(model.parameters()))
-        with torch.compiler.set_stance("fail_on_recompile" if step else "default"):
-            require_like_reference(bloop, expected, lambda losses=losses: bloop.backward(*losses))
+def test_no_gradient_at_all() -> None:
+    nothing = [None, None]
+    assert compiled()(nothing, nothing, nothing, lam=LAM, rho=RHO) == (nothing, nothing)
+    assert bloop_torch.step(nothing, nothing, nothing, lam=LAM, rho=RHO) == (nothing, nothing)
 
 
 def test_a_compiled_optimiser_may_step() -> None:
@@ -112,7 +108,7 @@ def test_a_compiled_optimiser_may_step() -> None:
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
 
 
-@pytest.mark.parametrize("leaves", [2, FEW + 1])
+@pytest.mark.parametrize("leaves", [2, MANY])
 def test_hyper_parameters_may_be_tensors(leaves: int) -> None:
     run = compiled()
     vectors = [normal([(7,)] * leaves, seed) for seed in (1, 2, 3)]

@@ -34,7 +34,7 @@ KINDS = {
         "surgery, ddp, shared",
         "surgery, fsdp",
         "SamGS, fsdp",
-        "Hierarchy, fsdp",
+        "HierarchicalBloop, fsdp",
         "PerLeaf, fsdp",
         "surgery, tensor parallel",
     },
@@ -49,7 +49,7 @@ KINDS = {
         "surgery, ddp, shared",
         "surgery, fsdp",
         "SamGS, fsdp",
-        "Hierarchy, fsdp",
+        "HierarchicalBloop, fsdp",
         "PerLeaf, fsdp",
     },
 }
@@ -140,7 +140,7 @@ def test_parallel_surgery_gives_what_one_process_does(method: Method, together: 
 def test_a_sharded_hierarchy_of_two_is_bloop(alone: Any, together: Any) -> None:
     direction, _, tolerance, _ = alone
     _, results = together
-    found = flat([fetch(x) for x in results[0]["Hierarchy, fsdp"]["direction"]])
+    found = flat([fetch(x) for x in results[0]["HierarchicalBloop, fsdp"]["direction"]])
     require_close("direction", found, direction, tolerance)
 
 
@@ -155,7 +155,7 @@ def test_sharded_sam_gs_gives_what_one_process_does(together: Any) -> None:
         u, n = unit_roundoff(pair[0]), sum(p.numel() for p in like)
         surgery.backward(*losses)
         # of degree 2 in the gradients, whose means over processes differ by rounding
-        h = float(surgery.state.dissimilarity) / (1 - float(surgery.state.decays[1]))
+        h = float(surgery.state.scalars[0]) / (1 - float(surgery.state.scalars[2]))
         size = sum(norm(flat(g)) ** 2 for g in pair) / h**0.5
         bound += size * (modulation_error(u, n, 1.0, h) + 4 * product_error(u, 8))
         optimizer.step()

@@ -1,10 +1,11 @@
 """Any method of the family in a training loop: several losses, AMP, bad batches, checkpoints."""
 
+import copy
 import io
-import math
 from typing import Any
 
 import numpy as np
+import optree
 import pytest
 import torch
 from torch import nn
@@ -14,7 +15,6 @@ from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import (
     average_drift,
     hierarchy_gram_bound,
-    likeness_bound,
     norm,
     unit_roundoff,
 )
@@ -25,7 +25,6 @@ from bloop_ref.surgery import (
     CAGrad,
     DynamicBarrier,
     GradVac,
-    Hierarchy,
     MetaBalance,
     Mixed,
     PCGrad,
@@ -50,7 +49,7 @@ EVERY = (
     CAGrad(c=0.5),
     SamGS(),
     PerLeaf(PCGrad()),
-    Hierarchy(HierarchicalBloop([0.5], rho=0.25)),
+    HierarchicalBloop([0.5], rho=0.25),
 )
 
 each = pytest.mark.parametrize("method", EVERY, ids=lambda method: type(method).__name__)
@@ -76,7 +75,7 @@ def backward(method: Any, *gradients: Any, dtype: Any = torch.float32, **given: 
         (DynamicBarrier(lam=0.5), (3.0, 5.0)),
         (AGem(), (0.0, 4.0)),
         (PerLeaf(AGem()), (0.0, 4.0)),
-        (Hierarchy(HierarchicalBloop([0.5], rho=1, project_on="updated")), (3.0, 5.0)),
+        (HierarchicalBloop([0.5], rho=1, project_on="updated"), (3.0, 5.0)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -92,31 +91,10 @@ def test_the_scale_of_a_gradient_that_opposes_does_not_matter(power: int) -> Non
     far = [2.0**power * x for x in AUX]
     direction, _ = backward(PCGrad(lam=0), MAIN, far)
     assert direction.tolist() == [0.0, 4.0]
-    direction, _ = backward(PCGrad(lam=0), MAIN, [2.0**900 * x for x in AUX], dtype=torch.float64)
+    direction, _ = backward(PCGrad(lam=0), MAIN, [2.0**400 * x for x in AUX], dtype=torch.float64)
     assert direction.tolist() == [0.0, 4.0]
-
-
-@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")
-@pytest.mark.parametrize("power", [0, 70])
-def test_compiled_passes_give_the_same(power: int) -> None:
-    hierarchy = Hierarchy(HierarchicalBloop([0.5, 0.25], rho=0.25))
-    for method in (PCGrad(), MetaBalance(), hierarchy):
-        found: list[Any] = []
-        for compiled in (False, True):
-            weights = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(5000))]
-            surgery = Surgery(weights, method, losses=3, compiled=compiled)
-            for _ in range(2):
-                for k in range(3):
-                    with surgery.gradient(k):
-                        weights[0].grad = torch.tensor([4.0, -4.0 * k])
-                        weights[1].grad = torch.full((5000,), 2.0**power * (2.0 - k))
-                surgery.combine()
-            found.append([w.grad for w in weights])
-        size = max(float(x.abs().max()) for x in found[0])
-        for x, y in zip(*found, strict=True):
-            u = float(torch.finfo(torch.float32).eps) / 2
-            bound = likeness_bound(u, 5002, 3 * size * math.sqrt(5002))
-            assert torch.linalg.vector_norm((x - y).double()) <= bound
+    direction, _ = backward(PCGrad(lam=0), MAIN, [2.0**900 * x for x in AUX], dtype=torch.float64)
+    assert direction.isnan().all()  # out of reach of one common scale, and says so
 
 
 def test_more_losses_in_a_given_order() -> None:
@@ -163,11 +141,7 @@ def test_a_loss_that_does_not_reach_a_parameter_counts_as_zero() -> None:
     assert (first.grad.tolist(), second.grad.tolist()) == (MAIN, AUX)
 
 
-@pytest.mark.parametrize(
-    "method",
-    [method for method in EVERY if not isinstance(method, Hierarchy)],
-    ids=lambda method: type(method).__name__,
-)
+@each
 def test_a_scale_of_the_losses_is_seen_by_nobody(method: Any) -> None:
     plain, amp = (begin(method) for _ in range(2))
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
@@ -189,22 +163,24 @@ def test_a_bad_batch_leaves_the_state_alone(method: Any) -> None:
     surgery, model, _ = begin(method)
     x, y = batches(2)
     surgery.backward(*model(x))
-    before = surgery.state_dict()
+    before = copy.deepcopy(surgery.state_dict())
     surgery.backward(*model(y * torch.nan))
     assert any(p.grad.isnan().any() for p in model.parameters())
-    for old, new in zip(before["state"], surgery.state_dict()["state"], strict=True):
-        assert torch.equal(torch.as_tensor(old), torch.as_tensor(new))
+    after = surgery.state_dict()
+    for name in ("memory", "scalars"):
+        leaves = (optree.tree_leaves(state[name]) for state in (before, after))
+        assert all(torch.equal(*map(torch.as_tensor, pair)) for pair in zip(*leaves, strict=True))
     assert (surgery.count, int(surgery.skipped)) == (2, 1)
 
 
 def test_a_bad_batch_may_be_let_in_or_raise() -> None:
     bad = [torch.nan, 0.0]
     weight = leaf()
-    surgery = Surgery([weight], MetaBalance(), nonfinite="propagate")
+    surgery = Surgery([weight], MetaBalance(nonfinite="propagate"))
     surgery.backward(*(weight @ torch.tensor(g) for g in (MAIN, bad)))
-    assert torch.as_tensor(surgery.state.norms[1]).isnan()
+    assert torch.as_tensor(surgery.state.scalars[1]).isnan()
     assert int(surgery.skipped) == 0
-    surgery = Surgery([weight], MetaBalance(), nonfinite="raise")
+    surgery = Surgery([weight], MetaBalance(nonfinite="raise"))
     with pytest.raises(FloatingPointError, match="must be finite"):
         surgery.backward(*(weight @ torch.tensor(g) for g in (MAIN, bad)))
     assert surgery.count == 0
@@ -242,10 +218,10 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(method: Any) -> None
 def test_a_state_of_another_method_is_refused() -> None:
     surgery, *_ = begin(MetaBalance())
     other, *_ = begin(MetaBalance(beta=0.5))
-    with pytest.raises(ValueError, match=r"another method, MetaBalance.*beta=0\.9"):
+    with pytest.raises(ValueError, match=r"another method or other.*beta=0\.5, stored 0\.9"):
         other.load_state_dict(surgery.state_dict())
     other.load_state_dict(surgery.state_dict(), on_change="keep")
-    with pytest.raises(ValueError, match="values of the shapes"):
+    with pytest.raises(ValueError, match="scalars of these shapes"):
         begin(SamGS())[0].load_state_dict(surgery.state_dict(), on_change="keep")
     with pytest.raises(ValueError, match="it lacks"):
         surgery.load_state_dict({})
@@ -265,11 +241,11 @@ def test_a_hierarchy_is_the_references(options: Any, scale: float) -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=scale) if scale > 1 else None
     bloop = HierarchicalBloop([0.5, 0.25], rho=[0.25, 0.125], **options)
     weights = [nn.Parameter(torch.zeros(shape)) for shape in ((40, 5), (3,), ())]
-    surgery = Surgery(weights, Hierarchy(bloop), losses=3)
-    reference = bloop.init([fetch(w).astype("float64") for w in weights])
+    surgery = Surgery(weights, bloop, losses=3)
+    reference = bloop.init([fetch(w).astype("float64") for w in weights], losses=3)
     for seed in range(4):
         gradients = [normal([w.shape for w in weights], 3 * seed + k) for k in range(3)]
-        emas = [[x.copy() for x in e] for e in reference.emas]
+        emas = [[x.copy() for x in e] for e in reference.memory]
         required, reference = bloop.step([wide(arrays(g, g)) for g in gradients], reference)
         for k, gradient in enumerate(gradients):
             with surgery.gradient(k):
@@ -284,7 +260,7 @@ def test_a_hierarchy_is_the_references(options: Any, scale: float) -> None:
         found = flat(arrays([w.grad for w in weights], weights)) / scale
         bound = hierarchy_gram_bound(u, found.size, sizes, condition)
         require_close("direction", found, flat(required), bound)
-        for own, other in zip(surgery.state.emas, reference.emas, strict=True):
+        for own, other in zip(surgery.state.memory, reference.memory, strict=True):
             bound = average_drift(u, max(sizes), 0.125)
             require_close("average", flat(arrays(own, weights)), flat(other), bound)
 

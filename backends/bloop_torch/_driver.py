@@ -1,0 +1,162 @@
+"""One step of any method on rows of tensors: the direction, and what is remembered, in place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import optree
+import torch
+from torch import Tensor
+
+from bloop_ref import Diagnostics, Gramian, State
+from bloop_ref.diagnostics import all_pairs, measured
+from bloop_ref.gram_method import GramMethod
+from bloop_ref.method import Method
+from bloop_ref.scalars import is_nothing
+from bloop_torch._leaves import Row, same_memory_order, writable
+from bloop_torch._stack import Stack
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to be done.
+
+    ``method`` has its numbers as they are at this step; ``scale`` is what the gradients have been
+    multiplied by; ``check`` are those that must be finite for the memory to move, and ``names``
+    what the user calls all of them; ``fresh`` makes gradients the first averages; ``given`` holds
+    the scalars that the method takes beside vectors.
+    """
+
+    method: Method
+    losses: int
+    scalars: Any
+    scale: Any
+    check: Sequence[int]
+    names: Sequence[str]
+    fresh: bool
+    given: Mapping[str, Any]
+    diagnose: bool = False
+
+
+class Outcome(NamedTuple):
+    """The direction, the next scalars, whether the memory moved, and diagnostics if asked for."""
+
+    direction: list[Tensor | None]
+    scalars: Any
+    moved: Tensor | bool
+    diagnostics: Diagnostics | None
+
+
+def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
+    """Take a step of a method that has a matrix, on rows (gradients, remembered vectors).
+
+    The direction takes the memory of the last gradient where it can, and keeps the gradients'
+    scale; the remembered vectors are written in place.
+    """
+    losses = step.losses
+    direction = [_direction_for(row[:losses], row[-1]) for row in rows]
+    outs = [(out, *row[losses:]) for out, row in zip(direction, rows, strict=True)]
+    stack = Stack(rows, outs)
+    memory, moved = method.memory(losses), None
+    if step.fresh or method.project_on == "updated":
+        # these write before they know what the direction reads
+        _, moved = stack.gramian((), check=step.check)
+        raise_if_bad(step, moved)
+        first = [[int(not is_nothing(w)) for w in row[:losses]] for row in memory]
+        if step.fresh:
+            rest = [0] * len(memory)
+            _remember(stack, [(*row, *rest) for row in first], moved, step)
+        if method.project_on == "updated":
+            _remember(stack, memory, moved, step)
+    pairs = all_pairs(losses + len(memory)) if step.diagnose else method.pairs(losses)
+    gram, finite = stack.gramian(pairs, check=step.check if moved is None else ())
+    if moved is None:
+        moved = finite
+        raise_if_bad(step, moved)
+    gram = unscaled(gram, step)
+    row, scalars = _weights(method, gram, step, stack)
+    keeps = method.project_on == "previous"
+    weights = [_scaled(row, losses, 1, step.scale)]
+    weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
+    stack.combine(weights, only_if=(True, *(moved if keeps else False for _ in memory)))
+    return Outcome(direction, scalars, moved, measured(gram) if step.diagnose else None)
+
+
+def _remember(stack: Stack, rows: Sequence[Sequence[Any]], moved: Any, step: Step) -> None:
+    """Write the remembered vectors alone."""
+    nothing = (0,) * (step.losses + len(rows))
+    weights = [_scaled(row, step.losses, 1 / step.scale, 1) for row in rows]
+    stack.combine([nothing, *weights], only_if=(False, *(moved for _ in rows)))
+
+
+def _weights(
+    method: GramMethod, gram: Gramian, step: Step, stack: Stack
+) -> tuple[Sequence[Any], Any]:
+    """Return the direction's weights and the next scalars: floats where values are read."""
+    scalars = step.scalars
+    if method.reads_values(step.losses) and not stack.readable:
+        # a search by values has to wait for them, once for all
+        values = torch.stack([*gram.entries.values()]).tolist()
+        gram = Gramian(dict(zip(gram.entries, values, strict=True)), gram.size)
+    if stack.readable:
+        scalars = optree.tree_map(lambda x: x.item(), scalars)
+    given = {name: _number(x, stack) for name, x in step.given.items()}
+    (row, *_), after = method.matrix(gram, scalars, **given)
+    after = optree.tree_map(
+        lambda new, old: torch.as_tensor(new, dtype=old.dtype, device=old.device),
+        after,
+        step.scalars,
+    )
+    return row, after
+
+
+def _number(value: Any, stack: Stack) -> Any:
+    return value.item() if isinstance(value, Tensor) and stack.readable else value
+
+
+def unscaled(gram: Gramian, step: Step) -> Gramian:
+    """Return the inner products of the gradients as they were before they were scaled."""
+    if not isinstance(step.scale, Tensor) and step.scale == 1:
+        return gram
+    factor = [1 / step.scale if j < step.losses else 1 for j in range(gram.size)]
+    entries = {(i, j): x * factor[i] * factor[j] for (i, j), x in gram.entries.items()}
+    return Gramian(entries, gram.size, unit=gram.unit, spacing=gram.spacing)
+
+
+def _scaled(row: Sequence[Any], losses: int, gradients: Any, memory: Any) -> tuple[Any, ...]:
+    """Return weights for scaled gradients; the integers 0 stay, as does what is multiplied by 1."""
+    factors = (gradients if j < losses else memory for j in range(len(row)))
+    return tuple(
+        w if is_nothing(w) or (not isinstance(f, Tensor) and f == 1) else w * f
+        for w, f in zip(row, factors, strict=True)
+    )
+
+
+def raise_if_bad(step: Step, finite: Tensor | bool) -> None:
+    """Raise before anything is written; the flag is waited for."""
+    if step.method.nonfinite == "raise" and not finite:
+        names = ", ".join(step.names[k] for k in step.check)
+        raise FloatingPointError(f"{names} must be finite; found NaN or infinity")
+
+
+def settled(state: State, outcome: Outcome) -> State:
+    """Return a state with the next scalars, where they are to move; averages have moved."""
+    moved, old = outcome.moved, state.scalars
+    scalars: Any = outcome.scalars
+    if isinstance(moved, Tensor):
+        scalars = optree.tree_map(lambda x, y: torch.where(moved.to(x.device), x, y), scalars, old)
+    elif not moved:
+        scalars = old
+    return State(state.memory, scalars, state.count, state.skipped)
+
+
+def _direction_for(row: Row, last: Tensor | None) -> Tensor | None:
+    """Return the memory that the direction of a leaf goes to, in order with that of ``last``."""
+    model = next((x for x in row if x is not None), last)
+    donated = row[-1]
+    if donated is None or model is None or donated.dtype != model.dtype:
+        return None if model is None else torch.empty_like(model)
+    like = model if last is None else last
+    if writable(donated) and same_memory_order(donated, like):
+        return donated
+    return torch.empty_like(model)

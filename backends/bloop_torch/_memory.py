@@ -1,0 +1,55 @@
+"""What a method remembers of a model: averages that are made when a gradient enters them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bloop_ref.gram_method import GramMethod
+from bloop_ref.method import Method
+from bloop_torch._gradients import Gathered
+from bloop_torch._leaves import Row, check_rows
+from bloop_torch._shards import agreed
+from bloop_torch.step import average_dtype
+
+
+def start(method: Method, parameters: Sequence[Tensor], losses: int) -> Any:
+    """Return the state before the first step; no average is there yet."""
+    if not isinstance(method, GramMethod):
+        return method.init([p.detach() for p in parameters], losses)
+    like = torch.zeros(1, dtype=parameters[0].dtype, device=parameters[0].device)
+    state = method.init(like, losses)
+    return state._replace(memory=tuple([None] * len(parameters) for _ in state.memory))
+
+
+def zeros(parameter: Tensor, method: Method) -> Tensor:
+    """Return an average in which no gradient of a parameter is yet."""
+    least: Any = method.memory_dtype
+    dtype = average_dtype(parameter.dtype, least or torch.float32)
+    return torch.zeros_like(parameter.detach(), dtype=dtype)
+
+
+def rows(
+    parameters: Mapping[str, Tensor],
+    names: Sequence[str],
+    gathered: Sequence[Gathered],
+    method: Method,
+    memory: Sequence[list[Tensor | None]],
+) -> list[Row]:
+    """Return the gradients and averages of every parameter, side by side.
+
+    ``names`` are what the user calls the gradients.
+    """
+    averaged = method.watched(len(gathered)) if memory else ()
+    labels = [*names, *(f"memory[{m}]" for m in range(len(memory)))]
+    found = []
+    for k, (name, parameter) in enumerate(parameters.items()):
+        gradients = [gradient[name] for gradient in gathered]
+        for place, vector in zip(averaged, memory, strict=True):
+            if vector[k] is None and gradients[place] is not None:
+                vector[k] = zeros(parameter, method)
+        row = (*gradients, *(vector[k] for vector in memory))
+        found.append(agreed(row, [f"{label}[{name!r}]" for label in labels]))
+    check_rows(found, labels)
+    return found

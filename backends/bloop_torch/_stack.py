@@ -1,0 +1,121 @@
+"""Vectors of one model side by side, and the two passes over them, on whatever memory they lie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bloop_ref.gramian import Gramian, Pairs
+from bloop_torch import _foreach, _host, _triton
+from bloop_torch._leaves import Row, flattened
+from bloop_torch._shards import Axes, axes_of, local, summed
+
+Scalar = Any
+"""A Python float on the CPU; a float64 scalar tensor where values are not read."""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The passes of an engine that keeps nothing from one to the other."""
+
+    engine: Any
+    rows: list[Row]
+    outs: list[Row]
+
+    def inner_products(self, pairs: Pairs, *, check: Sequence[int]) -> Any:
+        """Return sums, their unit, and whether all that is checked is finite."""
+        return self.engine.inner_products(self.rows, pairs, check=check)
+
+    def combine(self, matrix: Sequence[Sequence[Scalar]], *, only_if: Sequence[Scalar]) -> None:
+        """Write linear combinations."""
+        self.engine.combine(matrix, self.rows, self.outs, only_if=only_if)
+
+
+class Stack:
+    """One row of local leaves per parameter, and where each is spread over processes.
+
+    ``outs`` are the leaves of the outputs, in rows alike, and may be those of the vectors.
+    """
+
+    def __init__(self, rows: Sequence[Row], outs: Sequence[Row]) -> None:
+        """Take the local parts of some rows of tensors, which are placed alike."""
+        self.axes = [axes_of(next((x for x in row if x is not None), None)) for row in rows]
+        if any(self.axes):
+            rows, outs = ([tuple(map(local, row)) for row in part] for part in (rows, outs))
+        self.rows, self.outs = rows, outs
+        self.engine = _engine_for(rows)
+        self.work = self._prepared(rows, outs)
+
+    @property
+    def readable(self) -> bool:
+        """Whether the values of scalars may be read without waiting for a device."""
+        return self.engine is _host
+
+    def _prepared(self, rows: Sequence[Row], outs: Sequence[Row]) -> Any:
+        if self.readable:
+            return _host.prepare(rows, outs)
+        flat = [flattened((*row, *out)) for row, out in zip(rows, outs, strict=True)]
+        width = len(rows[0]) if rows else 0
+        return Calls(self.engine, [row[:width] for row in flat], [row[width:] for row in flat])
+
+    def gramian(self, pairs: Pairs, *, check: Sequence[int] = ()) -> tuple[Gramian, Tensor | bool]:
+        """Return inner products, and whether every entry of some vectors is finite.
+
+        What is spread over processes is summed by one all-reduce for each group of them.
+        """
+        if any(self.axes):
+            sums, unit, finite = self._reduced(pairs, check)
+        else:
+            sums, unit, finite = self.work.inner_products(pairs, check=check)
+        entries = dict(zip(pairs, sums, strict=True))
+        size = len(self.rows[0]) if self.rows else 0
+        return Gramian(entries, size, unit=unit, spacing=self._spacing), finite
+
+    def combine(self, matrix: Sequence[Sequence[Scalar]], *, only_if: Sequence[Scalar]) -> None:
+        """Write every output as the linear combination that its row of the matrix says.
+
+        Args:
+            matrix: the weights; the integer 0 leaves a vector unread.
+            only_if: for each output a flag without which it stays as it was.
+        """
+        self.work.combine(matrix, only_if=only_if)
+
+    @property
+    def _spacing(self) -> float:
+        dtypes = {x.dtype for row in self.rows for x in row if x is not None}
+        return max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
+
+    def _reduced(
+        self, pairs: Pairs, check: Sequence[int]
+    ) -> tuple[Sequence[Scalar], Scalar, Tensor | bool]:
+        """Return sums over all processes, in the vectors' own unit."""
+        parts = {axes: self._part(pairs, check, axes) for axes in dict.fromkeys(self.axes)}
+        *sums, bad = summed(parts).unbind()
+        if self.readable:
+            return [x.item() for x in sums], 1, not bad.item()
+        return sums, 1, bad == 0
+
+    def _part(self, pairs: Pairs, check: Sequence[int], axes: Axes) -> Tensor:
+        """Return this process's sums over some leaves, and 1 if these are not finite."""
+        rows = [row for row, there in zip(self.rows, self.axes, strict=True) if there == axes]
+        work = self._prepared(rows, [() for _ in rows])
+        sums, unit, finite = work.inner_products(pairs, check=check)
+        device = next((x.device for row in rows for x in row if x is not None), None)
+        wide = torch.float64 if device is None else _foreach.widest(device)
+        scalars = torch.stack(
+            [torch.as_tensor(x, dtype=wide, device=device) for x in (*sums, finite)]
+        )
+        true = scalars[:-1] * unit * unit
+        # what only its unit keeps from underflowing is out of reach here, and shows
+        true = torch.where((true == 0) & (scalars[:-1] != 0), torch.nan, true)
+        return torch.cat([true, 1 - scalars[-1:]])
+
+
+def _engine_for(rows: Sequence[Row]) -> Any:
+    """Return what makes the two passes over leaves on the device that they are on."""
+    device = next((x.device for row in rows for x in row if x is not None), None)
+    if device is None or device.type == "cpu":
+        return _host
+    return _triton if _triton.runs_on(device) else _foreach
