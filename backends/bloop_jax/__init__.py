@@ -6,22 +6,19 @@ optimiser in IRE.
 """
 
 from bloop_jax.accumulation import AccumulatedState, accumulate
+from bloop_jax.core import diagnostics
 from bloop_jax.enhancement import IREOptimiserState, ire
-from bloop_jax.linear import combine, inner_products
-from bloop_jax.methods import SurgeryState, surgery
 from bloop_jax.steps import step
-from bloop_jax.transformation import bloop
-from bloop_ref import BloopState
+from bloop_jax.transformation import bloop, surgery
+from bloop_ref import State
 
 __all__ = [
     "AccumulatedState",
-    "BloopState",
     "IREOptimiserState",
-    "SurgeryState",
+    "State",
     "accumulate",
     "bloop",
-    "combine",
-    "inner_products",
+    "diagnostics",
     "ire",
     "step",
     "surgery",

@@ -8,7 +8,7 @@ import optax
 from jax import lax
 
 from bloop_jax.trees import flatten
-from bloop_ref._typing import Array, Scalar, Vector
+from bloop_ref.aliases import Array, Scalar, Vector
 
 
 class AccumulatedState(NamedTuple):

@@ -1,121 +1,202 @@
-"""The compiled core: Algorithm 1 with its options, on leaves that are known to fit together."""
+"""One step of any method: ``bloop_ref``'s driver on this package's primitives."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
-from bloop_jax.gram import gram_matrix
-from bloop_jax.linear import AxisName, Leaves, all_finite, combine, first_dtypes
-from bloop_ref._typing import Array, Scalar
-from bloop_ref.coefficients import bloop_row, ema_row, rescaling, step_matrix
+from bloop_jax.linear import AxisName, all_finite, combinations, float64, gramian
+from bloop_jax.trees import aligned
+from bloop_ref import Bloop, Gramian, State
+from bloop_ref.aliases import Rows, Scalar, Vector
+from bloop_ref.diagnostics import all_pairs, measured
+from bloop_ref.driver import Engine, advance, as_read
+from bloop_ref.surgery import GramMethod, Method, PerLeaf
+from bloop_ref.vectors import Stack, align
 
-
-@dataclass(frozen=True)
-class Options:
-    """What is fixed when a step is compiled; the defaults are those of the bare equations."""
-
-    project_on: str = "previous"
-    init: str = "zeros"
-    nonfinite: str = "propagate"
-    rescale: bool = False
-    axis_name: AxisName = None
+Shape: Any = jax.ShapeDtypeStruct
 
 
-Outputs: TypeAlias = tuple[Sequence[Array | None], Sequence[Array | None], Scalar]
-"""The direction, the new average, and whether the main gradient is finite."""
+def engine_of(method: Method, axis_name: AxisName) -> Engine:
+    """Return the operations of a step.
 
-
-def _advance(
-    g_main: Leaves,
-    g_aux: Leaves,
-    ema: Leaves,
-    lam: Scalar,
-    rho: Scalar,
-    *,
-    fresh: Scalar,
-    options: Options,
-) -> Outputs:
-    """Take one step; ``fresh`` says whether no gradient has entered the average yet."""
-    axis = options.axis_name
-    types = average_dtypes(g_main, ema)
-    before: Leaves = ema
-    if options.init == "first":
-        start = [None if x is None else x.astype(t) for x, t in zip(g_main, types, strict=True)]
-        before = _choose(fresh, start, ema)
-    skips = options.nonfinite != "propagate"
-    finite = all_finite(g_main, axis) if skips else jnp.asarray(True)
-    factor = rescaling(lam=lam) if options.rescale else 1
-    if options.project_on == "previous":
-        direction, after = _step(g_main, g_aux, before, lam, rho, types, factor, axis)
-        return direction, _choose(finite, after, ema) if skips else after, finite
-    (after,) = combine((ema_row(rho=rho),), (g_main, before), dtypes=(types,))
-    new_ema = _choose(finite, after, ema) if skips else after
-    return _direction(g_main, g_aux, new_ema, lam, factor, axis), new_ema, finite
-
-
-advance = jax.jit(_advance, static_argnames="options")
-advance_donating = jax.jit(_advance, static_argnames="options", donate_argnames=("g_aux", "ema"))
-
-
-def _step(
-    g_main: Leaves,
-    g_aux: Leaves,
-    ema: Leaves,
-    lam: Scalar,
-    rho: Scalar,
-    types: Sequence[Any],
-    factor: Scalar,
-    axis_name: AxisName,
-) -> tuple[list[Array | None], ...]:
-    """Return the direction and the new average, all of a leaf in one pass."""
-    vectors = (g_main, g_aux, ema)
-    products, units = _products(g_aux, ema, axis_name)
-    on_direction, on_average = step_matrix(*products, lam=lam, rho=rho)
-    rows = (tuple(factor * weight for weight in on_direction), on_average)
-    dtypes = (first_dtypes(vectors), types)
-    return combine(rows, vectors, units=(None, None, units), dtypes=dtypes)
-
-
-def _direction(
-    g_main: Leaves, g_aux: Leaves, ema: Leaves, lam: Scalar, factor: Scalar, axis_name: AxisName
-) -> list[Array | None]:
-    """Return the direction alone."""
-    vectors = (g_main, g_aux, ema)
-    products, units = _products(g_aux, ema, axis_name)
-    row = tuple(factor * weight for weight in bloop_row(*products, lam=lam))
-    dtypes = (first_dtypes(vectors),)
-    return combine((row,), vectors, units=(None, None, units), dtypes=dtypes)[0]
-
-
-def _products(
-    g_aux: Leaves, ema: Leaves, axis_name: AxisName
-) -> tuple[tuple[Scalar, Scalar], tuple[Scalar, Scalar]]:
-    """Return <g_aux, e> and ||e||^2 over the units of e and g_aux, and these units.
-
-    pi(g_aux; e) has the unit of g_aux, whatever that of e.
+    Bloop's quotient bears the errors of float32 sums; a Gramian that is inverted does not.
     """
-    gram, (unit_aux, unit_ema) = gram_matrix((g_aux, ema), ((0, 1), (1, 1)), axis_name)
-    return (gram[0][1], gram[1][1]), (unit_ema, unit_aux)
+    products = partial(gramian, axis_name=axis_name, narrow=isinstance(method, Bloop))
+    return Engine(products, combinations, partial(all_finite, axis_name=axis_name))
 
 
-def average_dtypes(g_main: Leaves, ema: Leaves) -> list[Any]:
-    """Return the dtypes of the new average: those of the old, or at least float32."""
-    return [
-        e.dtype if e is not None else None if g is None else jnp.promote_types(g.dtype, jnp.float32)
-        for g, e in zip(g_main, ema, strict=True)
-    ]
+def take(
+    method: Method,
+    gradients: Sequence[Vector],
+    state: Any,
+    *,
+    axis_name: AxisName = None,
+    **given: Scalar,
+) -> tuple[Vector, Any]:
+    """Return the direction and the next state, as ``Method.step`` does."""
+    if isinstance(method, PerLeaf):
+        method, leaves, rebuild = _per_leaf(method, gradients, step=partial(take, method.method))
+        direction, state = method.step(leaves, state, **given)
+        return rebuild(direction), state
+    with float64():
+        stack, rebuild = _stacked(method, gradients, state)
+    method = _at(method, state)
+    with float64():
+        direction, after = _advanced(method, stack, state, engine_of(method, axis_name), given)
+    return rebuild(direction), after._replace(memory=tuple(map(rebuild, after.memory)))
 
 
-def _choose(condition: Scalar, new: Leaves, old: Leaves) -> list[Array | None]:
-    """Return one vector or the other; a ``None`` leaf is zero."""
-    return [
-        None if x is None and y is None else jnp.where(condition, _or_zeros(x, y), _or_zeros(y, x))
-        for x, y in zip(new, old, strict=True)
-    ]
+def _advanced(
+    method: Method, stack: Stack, state: State, engine: Engine, given: dict[str, Scalar]
+) -> tuple[Any, State]:
+    losses = len(stack.leaves) - len(state.memory)
+    if isinstance(method, GramMethod):
+        if method.reads_values(losses):
+            method = _replaced(method, matrix=_on_host(method))
+    else:
+        engine, method = _directly(method, engine, losses)
+    direction, after, _ = advance(method, stack, state, engine, **given)
+    return direction, after
 
 
-def _or_zeros(leaf: Array | None, like: Array) -> Array:
-    return jnp.zeros_like(like) if leaf is None else leaf
+class _Done(tuple[Any, ...]):
+    """The leaves of a direction where the driver looks for a row of weights."""
+
+
+def _directly(method: Any, engine: Engine, losses: int) -> tuple[Engine, Method]:
+    """Return engine and method for one that needs the squared norms of the whole, and no matrix."""
+    squares = tuple((k, k) for k in range(losses))
+
+    def matrix(seen: Any, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
+        stack, gram = seen
+        direction, scalars = method.direct(stack, scalars, gram=gram, **given)
+        return (_Done(direction),), scalars
+
+    def combined(stack: Stack, rows: Rows, dtypes: Sequence[Any]) -> Any:
+        pairs = zip(rows, dtypes, strict=True)
+        return [
+            row if isinstance(row, _Done) else engine.combinations(stack, (row,), (types,))[0]
+            for row, types in pairs
+        ]
+
+    products: Any = lambda stack, pairs: (stack, engine.gramian(stack, squares))  # noqa: E731
+    own = _replaced(method, pairs=lambda losses: (), matrix=matrix)
+    return engine._replace(gramian=products, combinations=combined), own
+
+
+def diagnostics(
+    method: Method, gradients: Sequence[Vector], state: Any, *, axis_name: AxisName = None
+) -> Any:
+    """Return norms and cosines of the vectors that the next step reads, also under ``jit``.
+
+    Args:
+        method: what takes the step.
+        gradients: [g_main, g_aux, ...], as in ``update``.
+        state: the method's, as in ``update``; in that of a chain, the entry of ``surgery``.
+        axis_name: inside ``shard_map``, the mesh axes over which leaves are spread.
+
+    Returns:
+        A ``bloop_ref.Diagnostics`` of zero-dimensional arrays; for a ``PerLeaf`` one for each leaf.
+
+    Raises:
+        TypeError, ValueError: as in ``update``.
+
+    Example:
+        >>> from bloop_ref import Bloop
+        >>> bloop, g_main, g_aux = Bloop(0.5, 0.5), jnp.array([3.0, 4.0]), jnp.array([-5.0, 0.0])
+        >>> found = diagnostics(bloop, [g_main, g_aux], bloop.init(g_main))
+        >>> float(found.norm_main), round(float(found.cos_main_aux), 6)
+        (5.0, -0.6)
+    """
+    if isinstance(method, PerLeaf):
+        of_leaf = partial(diagnostics, method.method)
+        method, leaves, _ = _per_leaf(method, gradients, diagnostics=of_leaf)
+        return method.diagnostics(leaves, state)
+    dtype = jax.dtypes.canonicalize_dtype(np.float64)
+    with float64():
+        stack, _ = _stacked(method, gradients, state)
+    method = _at(method, state)
+    with float64():
+        engine = engine_of(method, axis_name)
+        read = as_read(method, stack, state, engine)
+        found = measured(engine.gramian(read, all_pairs(len(read.leaves))))
+        return jax.tree.map(lambda x: jnp.asarray(x, dtype), found)
+
+
+def _per_leaf(
+    method: PerLeaf, gradients: Sequence[Vector], **functions: Any
+) -> tuple[PerLeaf, list[Any], Callable[[Any], Vector]]:
+    """Return a method that does otherwise with each leaf, the leaves, and how to rebuild a tree."""
+    stack, rebuild = aligned(align, **_named(gradients))
+    inner = _replaced(method.method, **functions)
+    return replace(method, method=inner), list(map(list, stack.leaves)), rebuild
+
+
+def _stacked(
+    method: Method, gradients: Sequence[Vector], state: Any
+) -> tuple[Stack, Callable[[Any], Vector]]:
+    """Check the arguments of a step; return its stack, and how to rebuild a tree."""
+    memory = getattr(state, "memory", ())
+    of_memory = {f"state.memory[{k}]": vector for k, vector in enumerate(memory)}
+
+    def checked(**leaves: Any) -> Stack:
+        lists = list(leaves.values())
+        own = state
+        if isinstance(state, State):
+            own = state._replace(memory=tuple(lists[len(gradients) :]))
+        return method.aligned(lists[: len(gradients)], own)
+
+    return aligned(checked, **_named(gradients), **of_memory)
+
+
+def _named(gradients: Sequence[Vector]) -> dict[str, Vector]:
+    return {f"gradients[{k}]": gradient for k, gradient in enumerate(gradients)}
+
+
+def _at(method: Any, state: State) -> Any:
+    """Return the method with its numbers at this step: a schedule is not traced in float64."""
+    return method.at(state.count, lambda name, value, most: value)
+
+
+def _replaced(method: Any, **attributes: Any) -> Any:
+    """Return a copy of a method with other functions or numbers."""
+    other = copy.copy(method)
+    for name, value in attributes.items():
+        object.__setattr__(other, name, value)
+    return other
+
+
+def _on_host(method: GramMethod) -> Callable[..., tuple[Rows, Any]]:
+    """Return a method's matrix, computed on the host where the inner products are traced."""
+    numbers = {name: getattr(method, name) for name in method.numbers}
+
+    def matrix(gram: Gramian, scalars: Any = (), **given: Scalar) -> tuple[Rows, Any]:
+        inputs = dict(gram.entries), gram.unit, numbers, scalars, given
+        operands, structure = jax.tree.flatten(inputs)
+        if not any(isinstance(x, jax.core.Tracer) for x in operands):
+            return method.matrix(gram, scalars, **given)
+
+        def host(words: Any) -> Any:
+            values = np.asarray(words).view(np.float64).ravel().tolist()
+            entries, unit, own, before, more = jax.tree.unflatten(structure, values)
+            there = Gramian(entries, gram.size, unit=unit, spacing=gram.spacing)
+            (row, *_), after = _replaced(method, **own).matrix(there, before, **more)
+            return np.array([*row, *jax.tree.leaves(after)]).view(np.uint32).reshape(-1, 2)
+
+        # a callback takes float64 only where the user has it; its bits pass anywhere
+        wide = jnp.stack([jnp.asarray(x, jnp.float64) for x in operands])
+        shape = Shape((gram.size + len(jax.tree.leaves(scalars)), 2), jnp.uint32)
+        words = lax.bitcast_convert_type(wide, jnp.uint32)
+        found = jax.pure_callback(host, shape, words, vmap_method="sequential")
+        numbers_found = list(lax.bitcast_convert_type(found, jnp.float64))
+        after = jax.tree.unflatten(jax.tree.structure(scalars), numbers_found[gram.size :])
+        return (tuple(numbers_found[: gram.size]),), after
+
+    return matrix

@@ -9,7 +9,7 @@ from jax import lax
 
 from bloop_jax.trees import flatten
 from bloop_ref import ire as reference
-from bloop_ref._typing import Schedule, Vector
+from bloop_ref.aliases import Schedule, Vector
 
 Score: TypeAlias = Vector | Callable[[], Vector] | None
 """A pytree like the parameters, or a function of no argument that computes it."""

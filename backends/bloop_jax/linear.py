@@ -1,172 +1,210 @@
 """The two primitives: inner products and combination, leaf by leaf, never one long vector.
 
 A vector is here a sequence of arrays, ``None`` being zero. Everything is elementwise or a full
-reduction of a leaf, so arrays may be sharded in any way.
+reduction of a leaf, so arrays may be sharded in any way. The few scalars are float64 whether or not
+the user has it: all of this is traced within ``float64()``.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import AbstractContextManager
+from functools import partial, reduce
+from operator import mul
 from typing import Any, TypeAlias
 
 import jax
+import jax.experimental
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from bloop_ref._typing import Array, Rows, Scalar
+from bloop_ref.aliases import Array, Rows, Scalar
+from bloop_ref.gramian import MOST_APART, Gramian, Pairs
+from bloop_ref.scalars import is_nothing
+from bloop_ref.vectors import Stack
 
 Leaves: TypeAlias = Sequence[Any]
 """The leaves of a vector, in the order of its tree; ``None`` is zero."""
 
-_finfo: Any = jnp.finfo
-
 AxisName: TypeAlias = str | tuple[str, ...] | None
 """The mesh axes, mapped by ``shard_map``, over which the leaves are spread."""
 
+_finfo: Any = jnp.finfo
+_barrier: Any = lax.optimization_barrier
+FAR = 2.0**126
+"""Float32 holds the powers of two between 1 / FAR and FAR."""
+
+
+def float64() -> AbstractContextManager[Any]:
+    """Return a context in which JAX traces float64 as such, whatever ``jax_enable_x64`` is."""
+    places: tuple[Any, ...] = (jax, jax.experimental)  # of new and of older versions
+    enable = next(x.enable_x64 for x in places if hasattr(x, "enable_x64"))
+    context: AbstractContextManager[Any] = enable(True)
+    return context
+
 
 def working_dtype(vectors: Sequence[Leaves]) -> Any:
-    """Return the dtype to compute in: float64 if any leaf has it, else float32."""
-    leaves = [leaf for column in vectors for leaf in column if leaf is not None]
+    """Return the dtype that entries are computed in: float64 if any leaf has it, else float32."""
+    leaves = [leaf for vector in vectors for leaf in vector if leaf is not None]
     wide = any(_finfo(leaf.dtype).bits == 64 for leaf in leaves)
     return jnp.float64 if wide else jnp.float32
 
 
-def inner_products(
-    vectors: Sequence[Leaves], pairs: Sequence[tuple[int, int]], *, axis_name: AxisName = None
-) -> list[Scalar]:
-    """Return the inner products of some pairs of vectors, each over all its leaves.
+def gramian(stack: Stack, pairs: Pairs, *, axis_name: AxisName, narrow: bool) -> Gramian:
+    """Return inner products of the vectors of a stack, all leaves and mesh axes together.
 
-    Products and the sum of a leaf are taken in float32, in float64 where a leaf is that wide; the
-    sums of leaves are added in float64 where JAX has it.
-
-    Args:
-        vectors: k sequences of arrays of equal shapes.
-        pairs: the indices of the vectors whose products are wanted.
-        axis_name: mesh axes over which the sums are summed in turn; leaves that are known to be
-            the same on all of an axis count once.
-
-    Example:
-        >>> g, e = [jnp.array([3.0, 4.0])], [jnp.array([-5.0, 0.0])]
-        >>> [float(x) for x in inner_products([g, e], [(0, 1), (1, 1)])]
-        [-15.0, 25.0]
+    Leaves are summed in float64. ``narrow`` allows float32 for leaves no wider than that: as
+    accurate as such a leaf's textbook sum, and on a CPU half again as fast.
     """
-    dtype = working_dtype(vectors)
-    return [total(leaf_products(vectors[i], vectors[j], dtype), axis_name) for i, j in pairs]
+    dtype = working_dtype(stack.leaves) if narrow else jnp.float64
+    sums, unit = _inner_products(stack.leaves, tuple(pairs), axis_name, dtype)
+    entries = dict(zip(pairs, sums, strict=True))
+    return Gramian(entries, len(stack.leaves), unit=unit, spacing=stack.spacing)
 
 
-def leaf_products(
-    x: Leaves, y: Leaves, dtype: Any, units: tuple[Leaves, Leaves] | None = None
-) -> Leaves:
-    """Return the inner products of the leaves of two vectors, each over its own unit."""
-    nothing = (None,) * len(x)
-    return tuple(
-        None if p is None or q is None else _dot(p, q, dtype, over)
-        for p, q, *over in zip(x, y, *(units or (nothing, nothing)), strict=True)
-    )
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _inner_products(
+    vectors: Sequence[Leaves], pairs: Pairs, axis_name: AxisName, dtype: Any
+) -> tuple[list[Scalar], Scalar]:
+    """Return inner products in float64, and the power of two over which vectors were taken."""
+    one = jnp.ones((), jnp.float64)
+    sums = [_inner(vectors[i], vectors[j], dtype, axis_name) for i, j in pairs]
+    if dtype == jnp.float64 != working_dtype(vectors):  # then no square can leave the range
+        return sums, one
+    # within these a sum of products has lost nothing: half of the range of exponents is left for
+    # those that are smaller than it
+    least = float(_finfo(dtype).smallest_normal) ** 0.5
+    read = [x for x, (i, j) in zip(sums, pairs, strict=True) if _common(vectors[i], vectors[j])]
+    if not read:
+        return sums, one
+    inside = [(jnp.abs(x) >= least) & (jnp.abs(x) <= 1 / least) for x in read]
+    rescaled = partial(_over_a_unit, vectors, pairs, axis_name)
+    found: tuple[list[Scalar], Scalar]
+    found = lax.cond(reduce(jnp.logical_and, inside), lambda: (sums, one), rescaled)
+    return found
 
 
-def _dot(x: Array, y: Array, dtype: Any, units: Sequence[Scalar | None]) -> Scalar:
-    over_x, over_y = units
-    if over_x is not None and over_y is not None and x is y:
-        # twice the same quotient would be computed once and stored, at the size of the leaf
-        over_x, over_y = over_x / 2, over_y * 2
-    pairs = zip(_parts(x, dtype, over_x), _parts(y, dtype, over_y), strict=True)
-    return sum(jnp.sum(p * q) for p, q in pairs)
+def _over_a_unit(
+    vectors: Sequence[Leaves], pairs: Pairs, axis_name: AxisName
+) -> tuple[list[Scalar], Scalar]:
+    """Return inner products over one power of two near the largest entry that is read.
+
+    NaN shows that two vectors lie too far apart for that.
+    """
+    peaks = [_peak(vectors[j], axis_name) for j in sorted({j for pair in pairs for j in pair})]
+    most = reduce(jnp.maximum, peaks)
+    # without mantissa it is a power of two; a quarter, for its inverse is to be normal
+    power = lax.reduce_precision(jnp.maximum(most, 2.0**-1000) / 4, 11, 0)
+    unit = jnp.where(jnp.isfinite(most), power, 1.0)
+    apart = reduce(jnp.logical_or, [(p > 0) & (p < most / MOST_APART) for p in peaks])
+    shown = jnp.where(apart, jnp.nan, 0.0)
+    sums = [_inner(vectors[i], vectors[j], jnp.float64, axis_name, unit) for i, j in pairs]
+    return [x + shown for x in sums], unit
 
 
-def total(scalars: Leaves, axis_name: AxisName) -> Scalar:
-    """Return the sum of scalars, one for each leaf, and over mesh axes."""
-    # float64 where JAX has it
-    wide = jax.dtypes.canonicalize_dtype(np.float64)
-    add = partial(jnp.sum, dtype=wide)
-    return _reduced(scalars, axis_name, add, lax.psum, jnp.zeros((), wide))
+def _common(x: Leaves, y: Leaves) -> list[tuple[Array, Array]]:
+    both = zip(x, y, strict=True)
+    return [(p, q) for p, q in both if p is not None and q is not None]
 
 
-def largest(scalars: Leaves, axis_name: AxisName) -> Scalar:
-    """Return the largest of scalars, one for each leaf, also over mesh axes."""
-    return _reduced(scalars, axis_name, jnp.max, lax.pmax, jnp.ones(()))
+def _inner(
+    x: Leaves, y: Leaves, dtype: Any, axis_name: AxisName, unit: Scalar | None = None
+) -> Scalar:
+    """Return an inner product of two vectors, over a unit if there is one, as a float64."""
+    dots = [_dot(p, q, dtype, unit) for p, q in _common(x, y)]
+    return _reduced(dots, axis_name, jnp.sum, lax.psum)
+
+
+def _dot(x: Array, y: Array, dtype: Any, unit: Scalar | None) -> Scalar:
+    if unit is None and x.dtype == y.dtype == dtype:
+        return jnp.sum(x * y)
+    # a product, unlike a quotient, is cheap enough for XLA to compute twice; and behind a barrier
+    # no sum shares an operand with others, which XLA would then store at the size of a leaf
+    over = jnp.ones((), dtype) if unit is None else 1 / unit
+    x, y, over_x, over_y = _barrier((x, y, over, over))
+    pairs = zip(_parts(x, dtype), _parts(y, dtype), strict=True)
+    return sum(jnp.sum((p * over_x) * (q * over_y)) for p, q in pairs)
+
+
+def _peak(vector: Leaves, axis_name: AxisName) -> Scalar:
+    """Return the largest magnitude of the entries of a vector, as a float64."""
+    parts = [part for leaf in vector if leaf is not None for part in _parts(leaf, leaf.real.dtype)]
+    peaks = [jnp.max(jnp.abs(part), initial=0) for part in parts]
+    return _reduced(peaks, axis_name, jnp.max, lax.pmax)
 
 
 def _reduced(
     scalars: Leaves,
     axis_name: AxisName,
-    reduce: Callable[[Array], Scalar],
+    reduction: Callable[[Array], Scalar],
     collective: Callable[[Scalar, tuple[str, ...]], Scalar],
-    empty: Scalar,
 ) -> Scalar:
     """Reduce the scalars of leaves, each over those mesh axes along which it may differ."""
-    present = [scalar for scalar in scalars if scalar is not None]
     axes = (axis_name,) if isinstance(axis_name, str) else axis_name or ()
     # shard_map may have been told not to keep track of what differs: then it says so of nothing
-    tracked = frozenset().union(*map(_varying, present))
+    tracked = frozenset().union(*map(_varying, scalars))
     groups: dict[tuple[str, ...], list[Scalar]] = {}
-    for scalar in present:
+    for scalar in scalars:
         spread = tuple(x for x in axes if x in _varying(scalar) or x not in tracked)
-        groups.setdefault(spread, []).append(scalar)
+        groups.setdefault(spread, []).append(scalar.astype(jnp.float64))
     totals = [
-        collective(reduce(jnp.stack(group)), spread) if spread else reduce(jnp.stack(group))
+        collective(reduction(jnp.stack(group)), spread) if spread else reduction(jnp.stack(group))
         for spread, group in groups.items()
     ]
-    return reduce(jnp.stack(totals)) if totals else empty
+    return reduction(jnp.stack(totals)) if totals else jnp.zeros((), jnp.float64)
 
 
 def _varying(scalar: Scalar) -> frozenset[str]:
     """Return the mesh axes along which a scalar is known to differ, where JAX keeps track."""
-    known = jax.typeof(scalar) if hasattr(jax, "typeof") else None
-    return getattr(known, "vma", frozenset())
+    known: Any = jax.typeof(scalar)
+    axes: frozenset[str] = getattr(known, "vma", frozenset())  # in versions before 0.10
+    return getattr(getattr(known, "manual_axis_type", None), "varying", axes)
 
 
-def combine(
-    rows: Rows,
-    vectors: Sequence[Leaves],
-    *,
-    dtypes: Sequence[Sequence[Any]],
-    units: Sequence[tuple[Scalar, Scalar] | None] | None = None,
-) -> tuple[list[Array | None], ...]:
-    """Return linear combinations of some vectors, in float32 or wider and rounded once.
+def combinations(
+    stack: Stack, rows: Rows, dtypes: Sequence[Sequence[Any]]
+) -> Sequence[tuple[Array | None, ...]]:
+    """Return linear combinations of the vectors of a stack, in float32 or wider, rounded once."""
+    weights = [
+        [None if is_nothing(weight) else jnp.asarray(weight, jnp.float64) for weight in row]
+        for row in rows
+    ]
+    found: Sequence[tuple[Array | None, ...]]
+    found = _combined(stack.leaves, weights, tuple(map(tuple, dtypes)))
+    return found
 
-    Output i is sum_j rows[i][j] v_j. A coefficient that is the Python integer 0 leaves its vector
-    unread.
 
-    Args:
-        rows: one row of k coefficients for each output.
-        vectors: k sequences of arrays of equal shapes.
-        dtypes: for each output the dtype of every leaf, or ``None`` for no leaf.
-        units: for a vector a pair of powers of two, ``(over, times)``: in the first output its
-            term is its coefficient times the vector over the one, times the other.
-
-    Example:
-        >>> vectors = [[jnp.array([3.0])], [jnp.array([-5.0])]]
-        >>> d, = combine([(1, 0.5)], vectors, dtypes=[["float32"]])
-        >>> d
-        [Array([0.5], dtype=float32)]
-    """
-    dtype = working_dtype(vectors)
-    scales = units or [None] * len(vectors)
+@partial(jax.jit, static_argnums=2)
+def _combined(
+    vectors: Sequence[Leaves], rows: Rows, dtypes: Sequence[Sequence[Any]]
+) -> list[tuple[Array | None, ...]]:
+    """Return one combination for each row of weights; ``None`` leaves its vector unread."""
+    working = working_dtype(vectors)
+    weights = [[None if w is None else _factors(w, working) for w in row] for row in rows]
     outputs: list[list[Array | None]] = [[] for _ in rows]
     for position, leaves in enumerate(zip(*vectors, strict=True)):
         before: Array | None = None
-        for i, (row, types) in enumerate(zip(rows, dtypes, strict=True)):
+        for row, types, output in zip(weights, dtypes, outputs, strict=True):
             terms = [
-                _term(coefficient, leaf, dtype, scales[j] if i == 0 else None)
-                for j, (coefficient, leaf) in enumerate(zip(row, leaves, strict=True))
-                if leaf is not None and not (type(coefficient) is int and coefficient == 0)
+                [reduce(mul, factors, part) for part in _parts(leaf, working)]
+                for factors, leaf in zip(row, leaves, strict=True)
+                if factors is not None and leaf is not None
             ]
-            wanted = types[position]
-            before = _sum(terms, wanted, before) if terms else _zeros(leaves, wanted)
-            outputs[i].append(before)
-    return tuple(outputs)
+            output.append(_sum(terms, types[position], before) if terms else None)
+            before = output[-1]
+    return list(map(tuple, outputs))
 
 
-def _term(
-    coefficient: Scalar, leaf: Array, dtype: Any, units: tuple[Scalar, Scalar] | None
-) -> list[Array]:
-    """Return the parts of a leaf times a coefficient."""
-    factor = jnp.asarray(coefficient, dtype)
-    if units is None:
-        return [factor * part for part in _parts(leaf, dtype)]
-    over, times = units
-    return [factor * part * times.astype(dtype) for part in _parts(leaf, dtype, over)]
+def _factors(weight: Scalar, dtype: Any) -> tuple[Scalar, ...]:
+    """Return numbers of a dtype whose product is the weight, on the same side of 1 in magnitude.
+
+    A product with one after the other leaves the range of float32 only where that with the weight
+    does; XLA must not multiply them first.
+    """
+    if dtype == jnp.float64:
+        return (weight,)
+    size = jnp.abs(weight)
+    far = jnp.where(size > FAR, FAR, jnp.where(size < 1 / FAR, 1 / FAR, 1.0))
+    factors: tuple[Scalar, ...] = _barrier(((weight / far).astype(dtype), far.astype(dtype)))
+    return factors
 
 
 def _sum(terms: Sequence[list[Array]], dtype: Any, before: Array | None) -> Array:
@@ -181,33 +219,27 @@ def _sum(terms: Sequence[list[Array]], dtype: Any, before: Array | None) -> Arra
     return (parts[0] if len(parts) == 1 else lax.complex(*parts)).astype(dtype)
 
 
-def _zeros(leaves: Sequence[Array | None], dtype: Any) -> Array | None:
-    like = next((leaf for leaf in leaves if leaf is not None), None)
-    return None if like is None or dtype is None else jnp.zeros_like(like, dtype)
-
-
-def _parts(leaf: Array, dtype: Any, unit: Scalar | None = None) -> tuple[Array, ...]:
-    """Return the real array, or the real and imaginary ones, of a leaf over its unit."""
+def _parts(leaf: Array, dtype: Any) -> tuple[Array, ...]:
+    """Return the real array, or the real and imaginary ones, of a leaf."""
     parts = (leaf.real, leaf.imag) if jnp.iscomplexobj(leaf) else (leaf,)
-    wide = (part.astype(dtype) for part in parts)
-    # a product, unlike a quotient, is cheap enough for XLA to compute twice and never to store
-    return tuple(wide if unit is None else (part * (1 / unit.astype(dtype)) for part in wide))
+    return tuple(part.astype(dtype) for part in parts)
 
 
-def all_finite(vector: Leaves, axis_name: AxisName = None) -> Scalar:
-    """Return whether every entry of a vector is finite, on all of the given mesh axes."""
+def all_finite(stack: Stack, places: Sequence[int], *, axis_name: AxisName) -> Scalar:
+    """Return whether every entry of some vectors is finite, on all of the given mesh axes."""
+    return _all_finite([stack.leaves[j] for j in places], axis_name)
+
+
+@partial(jax.jit, static_argnums=1)
+def _all_finite(vectors: Sequence[Leaves], axis_name: AxisName) -> Scalar:
     # 0 x is 0, or NaN where x is not finite; a sum is the reduction that XLA is fastest at
-    dtype = working_dtype([vector])
-    sums = [
-        None if leaf is None else sum(jnp.sum(part * 0) for part in _parts(leaf, dtype))
+    parts = [
+        part
+        for vector in vectors
         for leaf in vector
+        if leaf is not None
+        for part in _parts(leaf, jnp.promote_types(leaf.real.dtype, jnp.float32))
     ]
-    return jnp.isfinite(total(sums, axis_name))
-
-
-def first_dtypes(vectors: Sequence[Leaves]) -> list[Any]:
-    """Return every leaf's dtype: that of the first vector that has the leaf."""
-    return [
-        next((leaf.dtype for leaf in leaves if leaf is not None), None)
-        for leaves in zip(*vectors, strict=True)
-    ]
+    return jnp.isfinite(
+        _reduced([jnp.sum(part * 0) for part in parts], axis_name, jnp.sum, lax.psum)
+    )

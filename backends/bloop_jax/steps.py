@@ -1,10 +1,18 @@
 """One step of Algorithm 1, pure, or with its buffers donated."""
 
-from bloop_jax.core import Options, advance, advance_donating
-from bloop_jax.linear import AxisName
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bloop_jax.core import engine_of
+from bloop_jax.linear import AxisName, Leaves, float64
 from bloop_jax.trees import aligned
-from bloop_ref._scalars import as_scalar
-from bloop_ref._typing import Scalar, Vector
+from bloop_ref import Bloop, State
+from bloop_ref.aliases import Scalar, Vector
+from bloop_ref.driver import advance
+from bloop_ref.scalars import as_scalar
+from bloop_ref.vectors import align
 
 
 def step(
@@ -19,8 +27,8 @@ def step(
 ) -> tuple[Vector, Vector]:
     """Return Bloop's direction and the next moving average of main gradients.
 
-    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Arithmetic
-    is that of float32, or of float64 if a leaf has it.
+    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Entries
+    are computed in float32, or in float64 if a leaf has it.
 
     Args:
         g_main: the main gradient, a pytree of JAX arrays; ``None`` is zero.
@@ -35,6 +43,8 @@ def step(
 
     Returns:
         The direction, with the dtypes of ``g_main``, and the new average, with those of ``ema``.
+        Float64 entries of g_aux and ema may lie a factor of 1e140 apart; beyond, the direction is
+        NaN.
 
     Raises:
         TypeError: a leaf is no floating JAX array.
@@ -49,11 +59,24 @@ def step(
 
     Source: Algorithm 1 and eq. 5.
     """
-    columns, rebuild = aligned(g_main=g_main, g_aux=g_aux, ema=ema)
-    lam = as_scalar("lam", lam, columns)
-    rho = as_scalar("rho", rho, columns, most=1)
-    run = advance_donating if donate else advance
-    direction, new_ema, _ = run(
-        *columns.leaves, lam, rho, fresh=False, options=Options(axis_name=axis_name)
-    )
+    run = _donating if donate else _plain
+    with float64():
+        stack, rebuild = aligned(align, g_main=g_main, g_aux=g_aux, ema=ema)
+        numbers = as_scalar("lam", lam, stack), as_scalar("rho", rho, stack, most=1)
+        direction, new_ema = run(*stack.leaves, *numbers, axis_name)
     return rebuild(direction), rebuild(new_ema)
+
+
+def _step(
+    g_main: Leaves, g_aux: Leaves, ema: Leaves, lam: Scalar, rho: Scalar, axis_name: AxisName
+) -> tuple[Any, Any]:
+    method = Bloop(lam, rho, nonfinite="propagate")
+    stack, _ = aligned(align, g_main=g_main, g_aux=g_aux, ema=ema)
+    zero = jnp.zeros((), jnp.int32)
+    state = State((ema,), (), zero, zero)
+    direction, after, _ = advance(method, stack, state, engine_of(method, axis_name))
+    return direction, after.ema
+
+
+_plain = jax.jit(_step, static_argnames="axis_name")
+_donating = jax.jit(_step, static_argnames="axis_name", donate_argnames=("g_aux", "ema"))

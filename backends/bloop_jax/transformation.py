@@ -1,17 +1,100 @@
-"""Bloop as an optax gradient transformation: the direction in, any optimiser behind it."""
+"""Any method as an optax gradient transformation: the direction in, any optimiser behind it."""
 
+from inspect import Parameter, signature
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from bloop_jax.core import Options, advance
+from bloop_jax.core import take
 from bloop_jax.linear import AxisName
-from bloop_jax.trees import aligned, flatten
-from bloop_ref import Bloop, BloopState
-from bloop_ref._scalars import as_scalar, at_step, known_false
-from bloop_ref._typing import Schedule, Vector
+from bloop_jax.trees import flatten
+from bloop_ref import Bloop, State
+from bloop_ref.aliases import Schedule, Vector
+from bloop_ref.surgery import GramMethod, Method, PerLeaf
+
+
+def surgery(
+    method: Method, *, losses: int = 2, axis_name: AxisName = None
+) -> optax.GradientTransformationExtraArgs:
+    """Return a method as a gradient transformation that chains with any of optax's.
+
+    ``update(g_main, state, params, *, aux_grads)`` returns the method's direction in place of the
+    main gradient, and the next ``bloop_ref.State``, whose vectors are trees like the parameters
+    (for a ``PerLeaf``, one state for each leaf). Keywords that the method takes beside the
+    gradients, such as ``main_loss``, are given to it; others, which are for the rest of a chain,
+    are not looked at. Non-finite gradients are handled by the method, see its ``nonfinite``,
+    because ``optax.apply_if_finite`` does not look at ``aux_grads``; micro-batches are summed by
+    ``bloop_jax.accumulate``, because ``optax.MultiSteps`` passes on only the last ``aux_grads``.
+
+    Args:
+        method: an object such as ``Bloop(0.3, 0.01)`` or ``PCGrad()``. Its numbers may be optax
+            schedules.
+        losses: how many losses there are. For two ``aux_grads`` is the auxiliary gradient, for more
+            a sequence of them.
+        axis_name: inside ``shard_map``, the mesh axes over which leaves are spread; not for
+            ``PerLeaf``. Where gradients are the same on every device, averaged beforehand, leave it
+            out.
+
+    Raises:
+        TypeError: ``method`` is no method, or none that takes ``axis_name``; in ``update``,
+            ``aux_grads`` is missing, or a leaf is no floating JAX array.
+        ValueError: the method does not take so many losses; in ``update``, structures or shapes
+            differ.
+        FloatingPointError: with ``nonfinite="raise"`` and outside ``jit``, a gradient is not
+            finite.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from bloop_ref.surgery import PCGrad
+        >>> optimiser = optax.chain(surgery(PCGrad(lam=0.5)), optax.sgd(1.0))
+        >>> params = {"w": jnp.zeros(2)}
+        >>> state = optimiser.init(params)
+        >>> g_main, g_aux = {"w": jnp.array([4.0, 4.0])}, {"w": jnp.array([-4.0, 0.0])}
+        >>> updates, state = optimiser.update(g_main, state, params, aux_grads=g_aux)
+        >>> updates["w"]
+        Array([ 1., -5.], dtype=float32)
+
+    Source: that of the method.
+    """
+    if not isinstance(method, Method):
+        raise TypeError(f"method must be a bloop_ref.surgery.Method; found {method!r}")
+    if axis_name is not None and isinstance(method, PerLeaf):
+        raise TypeError("axis_name must be None for PerLeaf, which may not tell a leaf's parts")
+    method.check_losses("losses", losses)
+    accepted = _keywords(method)
+
+    def start(params: Vector) -> Any:
+        leaves, structure = flatten(params)
+        state = method.init(leaves, losses)
+        if not isinstance(state, State):
+            return state
+        return state._replace(memory=tuple(jax.tree.unflatten(structure, x) for x in state.memory))
+
+    def update(
+        updates: Vector, state: Any, params: Vector = None, *, aux_grads: Any = None, **extra: Any
+    ) -> tuple[Vector, Any]:
+        if aux_grads is None and losses > 1:
+            raise TypeError("update needs aux_grads=, the gradient of every auxiliary loss")
+        others = (aux_grads,) if losses == 2 else tuple(aux_grads or ())
+        if len(others) != losses - 1:
+            raise ValueError(
+                "aux_grads must have one gradient per auxiliary loss: "
+                f"required {losses - 1}, found {len(others)}"
+            )
+        given = {name: extra[name] for name in accepted if name in extra}
+        return take(method, (updates, *others), state, axis_name=axis_name, **given)
+
+    return optax.GradientTransformationExtraArgs(start, update)
+
+
+def _keywords(method: Method) -> list[str]:
+    """Return the scalars that a method takes beside the gradients, by name."""
+    inner = method.method if isinstance(method, PerLeaf) else method
+    if not isinstance(inner, GramMethod):
+        return []
+    parameters = signature(inner.weights).parameters.values()
+    return [x.name for x in parameters if x.kind is Parameter.KEYWORD_ONLY]
 
 
 def bloop(
@@ -25,34 +108,28 @@ def bloop(
     ema_dtype: Any = None,
     axis_name: AxisName = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Return Bloop (Algorithm 1) as a gradient transformation that chains with any of optax's.
+    """Return Bloop (Algorithm 1) as a gradient transformation: ``surgery(Bloop(lam, rho, ...))``.
 
     ``update(g_main, state, params, *, aux_grads)`` returns the direction
-    d = g_main + lam pi(aux_grads; e) in place of the main gradient, and the next state. The state
-    is a ``bloop_ref.BloopState``: one vector e and two counters. Non-finite gradients are handled
-    here, because ``optax.apply_if_finite`` does not look at ``aux_grads``; micro-batches are summed
-    by ``bloop_jax.accumulate``, because ``optax.MultiSteps`` passes on only the last ``aux_grads``.
+    d = g_main + lam pi(aux_grads; e) in place of the main gradient, and the next state, in which
+    ``state.ema`` is e <- (1 - rho) e + rho g_main.
 
     Args:
         lam: the weight of the auxiliary loss, >= 0: a number, a scalar array, or an optax schedule,
             a function of the number of steps taken.
         rho: the weight of the new gradient in the average, in [0, 1], likewise.
         project_on: as in ``bloop_ref.Bloop``, and so are the next four.
-        init: the first e: ``"zeros"`` or ``"first"``, the first finite main gradient.
-        rescale: multiply the direction by 1 / (1 + lam).
-        nonfinite: what a main gradient with NaN or infinity does: ``"skip"`` keeps e and counts the
-            step without waiting for the device, ``"propagate"`` is the bare equation, ``"raise"``
-            raises outside ``jit`` and skips inside.
-        ema_dtype: the dtype of e, float32 or float64; by default each leaf's own, at least float32.
-        axis_name: inside ``shard_map``, the mesh axes over which leaves are spread. Where gradients
-            are the same on every device, averaged beforehand, leave it out.
+        init: the first e.
+        rescale: whether the direction is multiplied by 1 / (1 + lam).
+        nonfinite: what a main gradient with NaN or infinity does.
+        ema_dtype: the dtype of e.
+        axis_name: as in ``surgery``.
 
     Raises:
-        ValueError: an option is none of its choices; in ``update``, structures or shapes differ.
-        TypeError: in ``update``, ``aux_grads`` is missing, or a leaf is no floating JAX array.
-        FloatingPointError: with ``nonfinite="raise"``, the main gradient is not finite.
+        ValueError: an option is none of its choices; in ``update``, as ``surgery``.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> optimiser = optax.chain(bloop(lam=0.5, rho=0.5), optax.sgd(1.0))
         >>> params = {"w": jnp.zeros(2)}
         >>> state = optimiser.init(params)
@@ -63,7 +140,7 @@ def bloop(
 
     Source: Algorithm 1 and eq. 5.
     """
-    reference = Bloop(
+    method = Bloop(
         lam,
         rho,
         project_on=project_on,
@@ -72,34 +149,4 @@ def bloop(
         nonfinite=nonfinite,
         ema_dtype=ema_dtype,
     )
-    options = Options(project_on, init, nonfinite, rescale, axis_name)
-
-    def start(params: Vector) -> BloopState:
-        leaves, structure = flatten(params)
-        state = reference.init(leaves)
-        return state._replace(ema=jax.tree.unflatten(structure, state.ema))
-
-    def update(
-        updates: Vector,
-        state: BloopState,
-        params: Vector = None,
-        *,
-        aux_grads: Vector = None,
-        **_: Any,
-    ) -> tuple[Vector, BloopState]:
-        if aux_grads is None:
-            raise TypeError("update needs aux_grads=, the gradient of the auxiliary loss")
-        columns, rebuild = aligned(updates=updates, aux_grads=aux_grads, ema=state.ema)
-        direction, ema, finite = advance(
-            *columns.leaves,
-            as_scalar("lam", at_step(lam, state.count), columns),
-            as_scalar("rho", at_step(rho, state.count), columns, most=1),
-            fresh=state.count == state.skipped,
-            options=options,
-        )
-        if nonfinite == "raise" and known_false(lambda: finite):
-            raise FloatingPointError("updates must be finite; found NaN or infinity in them")
-        skipped = state.skipped + (1 - finite.astype(jnp.int32))
-        return rebuild(direction), BloopState(rebuild(ema), state.count + 1, skipped)
-
-    return optax.GradientTransformationExtraArgs(start, update)
+    return surgery(method, axis_name=axis_name)

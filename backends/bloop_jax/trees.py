@@ -1,12 +1,13 @@
 """Gradients as lists of leaves: any pytree that JAX knows, Flax's and Equinox's among them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
 
-from bloop_ref._typing import Vector
-from bloop_ref._vectors import Columns, align
+from bloop_ref.aliases import Vector
+from bloop_ref.vectors import Stack
 
 
 def flatten(vector: Vector) -> tuple[list[Any], Any]:
@@ -14,10 +15,18 @@ def flatten(vector: Vector) -> tuple[list[Any], Any]:
     return jax.tree.flatten(vector, is_leaf=lambda x: x is None)
 
 
-def aligned(**vectors: Vector) -> tuple[Columns, Callable[[Any], Vector]]:
-    """Check that the named vectors can be combined; return their leaves and how to rebuild a tree.
+def aligned(
+    align: Callable[..., Stack], **vectors: Vector
+) -> tuple[Stack, Callable[[Any], Vector]]:
+    """Check that the named vectors can be combined; return their stack, and how to rebuild a tree.
 
-    Raises as ``bloop_ref.bloop_direction`` does.
+    Args:
+        align: checks lists of leaves, given by name.
+        **vectors: pytrees.
+
+    Raises:
+        TypeError: the leaves are those of another library, or as ``align`` does.
+        ValueError: structures differ, or as ``align`` does.
     """
     flat = {name: flatten(vector) for name, vector in vectors.items()}
     first, (_, structure) = next(iter(flat.items()))
@@ -27,7 +36,7 @@ def aligned(**vectors: Vector) -> tuple[Columns, Callable[[Any], Vector]]:
                 f"{name} must have the tree structure of {first}: "
                 f"required {structure}, found {found}"
             )
-    columns = align(**{name: leaves for name, (leaves, _) in flat.items()})
-    if columns.xp is not jax.numpy and any(leaf is not None for leaf in columns.leaves[0]):
-        raise TypeError(f"{first} must hold JAX arrays; found arrays of {columns.xp.__name__}")
-    return columns, lambda leaves: jax.tree.unflatten(structure, leaves)
+    stack = align(**{name: leaves for name, (leaves, _) in flat.items()})
+    if stack.xp is not jax.numpy and any(x is not None for leaves in stack.leaves for x in leaves):
+        raise TypeError(f"{first} must hold JAX arrays; found arrays of {stack.xp.__name__}")
+    return replace(stack, xp=jax.numpy), lambda leaves: jax.tree.unflatten(structure, leaves)

@@ -45,7 +45,7 @@ def test_flax_example_takes_the_references_steps(monkeypatch: Any, close: Any) -
     jax.effects_barrier()
     theirs = bloop_ref.Bloop(0.5, 0.25)
     for number, (g, a, state, direction, after) in enumerate(map(arrays, seen)):
-        required, next_state = theirs.step(g, a, state)
+        required, next_state = theirs.step([g, a], state)
         close((direction, after.ema), (required, next_state.ema), g, a, state.ema)
         assert state.count == number
     assert len(seen) == STEPS

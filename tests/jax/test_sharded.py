@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("sharded.py")
+PROGRAM, METHODS = (Path(__file__).with_name(x) for x in ("sharded.py", "sharded_methods.py"))
 
 
-def start(devices: int, *arguments: str) -> "subprocess.Popen[str]":
+def start(devices: int, *arguments: str, program: Path = PROGRAM) -> "subprocess.Popen[str]":
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
@@ -19,7 +19,7 @@ def start(devices: int, *arguments: str) -> "subprocess.Popen[str]":
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     return subprocess.Popen(
-        [sys.executable, str(PROGRAM), *arguments],
+        [sys.executable, str(program), *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,3 +47,9 @@ def test_two_processes_take_the_same_step() -> None:
         address = f"localhost:{probe.getsockname()[1]}"
     processes = [start(1, address, "2", str(number)) for number in range(2)]
     require_done(processes, "same on 2 devices of 2 processes")
+
+
+@pytest.mark.slow
+def test_sharded_methods_are_the_unsharded_ones() -> None:
+    """Every method but ``PerLeaf`` in shard_map, with an axis name: updates, states, skips."""
+    require_done([start(4, program=METHODS)], "methods on 4 devices")

@@ -1,6 +1,7 @@
 """The pure step: the reference's answers, extreme scales, trees, donation, bad input."""
 
 import re
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -48,6 +49,49 @@ def test_leaves_of_very_different_scales_count_alike(gradient: Any, close: Any) 
     sizes = [norm(flat([np.asarray(x) for x in v])) for v in (g, a)]
     bound = direction_bound(2.0**-24, 24, sizes[0], sizes[1], 0.5)
     assert norm(flat([np.asarray(x) for x in found]) - required) <= bound
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+def test_quotients_beyond_float32_are_taken(compiled: bool, x64: bool) -> None:
+    """The quotient is 1e43, and a is parallel to e: d is g, to the rounding of lam a."""
+    g, a, e = (jnp.array([x], jnp.float32) for x in (1.0, 1e34, 1e-9))
+    run: Any = partial(bloop_jax.step, lam=0.5, rho=0.25)
+    run = jax.jit(run) if compiled else run
+    found = run(g, a, e)[0]
+    assert abs(float(found[0]) - 1) <= direction_bound(2.0**-24, 1, 1.0, 1e34, 0.5)
+    np.testing.assert_array_equal(jax.vmap(run)(g[None], a[None], e[None])[0], found[None])
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+def test_weights_beyond_float32_are_applied(compiled: bool, x64: bool) -> None:
+    """A compiler may not multiply the factors of a weight first: 1e-50 would be 0."""
+    g, a = jnp.zeros(1, jnp.float32), jnp.full(1, 1e38, jnp.float32)
+    run = (jax.jit if compiled else lambda f: f)(
+        lambda *v: bloop_jax.step(*v, lam=1e-50, rho=1e-50)
+    )
+    direction, ema = run(g, a, g)
+    required = np.float64(a[0]) * 1e-50
+    assert abs(float(direction[0]) - required) <= direction_bound(2.0**-24, 1, 0.0, required, 1.0)
+    np.testing.assert_array_equal(run(a, g, g)[1], direction)
+    assert not ema.any()
+
+
+def test_float64_vectors_too_far_apart_show(gradient: Any) -> None:
+    before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        g, a, e = (jnp.array(x) for x in ([1.0, 1.0], [1e-245, 1e-245], [1e100, 0.0]))
+        assert jnp.isnan(bloop_jax.step(g, a, e, lam=0.5, rho=0.25)[0]).all()
+        # one common power of two changes no bit, however far
+        vectors = [gradient(seed, dtype="float64") for seed in range(3)]
+        plain = bloop_jax.step(*vectors, lam=0.5, rho=0.25)
+        for power in (-900, 900):
+            moved = [[jnp.ldexp(x, power) for x in v] for v in vectors]
+            found = bloop_jax.step(*moved, lam=0.5, rho=0.25)
+            back = jax.tree.map(lambda x, power=power: jnp.ldexp(x, -power), found)
+            jax.tree.map(np.testing.assert_array_equal, back, plain)
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def test_long_float32_leaves_are_summed_well(gradient: Any) -> None:

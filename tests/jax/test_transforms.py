@@ -44,7 +44,7 @@ def test_scan_is_a_loop(dtype: str, gradient: Any, close: Any) -> None:
 def test_vmap_over_states_steps_each(gradient: Any, close: Any) -> None:
     g, a, e = (stacked(gradient, k) for k in (0, 3, 6))
     ours = bloop_jax.bloop(LAM, RHO)
-    states = jax.vmap(ours.init)(g)._replace(ema=e, count=jnp.ones(3, jnp.int32))
+    states = jax.vmap(ours.init)(g)._replace(memory=(e,), count=jnp.ones(3, jnp.int32))
     update = jax.vmap(lambda g, state, a: ours.update(g, state, aux_grads=a))
     directions, after = jax.jit(update)(g, states, a)
     for i in range(3):
