@@ -1,9 +1,8 @@
-"""Bloop on CuPy: two fused kernels a leaf and step, pure or in place, nothing read by the host.
+"""Bloop on CuPy: two fused passes over all leaves, pure or in place, nothing read by the host.
 
-The formulas are those of ``bloop_ref``; this package holds two fast primitives and nothing else.
+The formulas are those of ``bloop_ref``; this package holds the fast step and nothing else.
 """
 
-from bloop_cupy.kernels import combine, inner_products
 from bloop_cupy.steps import step
 
-__all__ = ["combine", "inner_products", "step"]
+__all__ = ["step"]

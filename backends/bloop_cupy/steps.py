@@ -1,15 +1,25 @@
 """One step of Algorithm 1 on CuPy arrays, pure or in place."""
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
+from typing import Any
 
 import cupy as cp
+import numpy as np
 
-from bloop_cupy.kernels import combine, inner_products
-from bloop_ref._scalars import as_scalar
-from bloop_ref._typing import Array, Scalar, Vector
-from bloop_ref._vectors import Columns, align
-from bloop_ref.coefficients import step_matrix
+from bloop_cupy import launch
+from bloop_cupy.launch import Signature
+from bloop_cupy.table import Group, check_arrays, check_in_place, group, outputs, readable
+from bloop_ref import Bloop
+from bloop_ref.aliases import Array, Rows, Scalar, Vector
+from bloop_ref.gramian import Gramian
+from bloop_ref.scalars import as_scalar, is_nothing
+from bloop_ref.vectors import align
+
+PAIRS = ((1, 2), (2, 2))
+"""The inner products that the kernels take: <g_aux, e> and ||e||^2."""
+
+NOWHERE = np.uint64(0)
+"""No address."""
 
 
 def step(
@@ -23,90 +33,88 @@ def step(
 ) -> tuple[Vector, Vector]:
     """Return Bloop's direction and the next moving average of main gradients.
 
-    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Sums are
-    taken in float64, the rest in the arithmetic of each leaf, at least float32. Two kernels run
-    over each leaf; the few scalars between them stay on the device. For float64 leaves ||e||^2 must
-    be a normal number: magnitudes between about 1e-150 and 1e150.
+    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. All
+    arithmetic is that of float64, and each entry is rounded once. Two passes are made over all
+    leaves, one launch each for every combination of dtypes among them; the few scalars between
+    them stay on the device. With a float64 leaf, sums that leave the range are taken again over a
+    power of two; where the largest entries of ``g_aux`` and ``ema`` lie more than about 1e141
+    apart, the direction is NaN.
 
     Args:
-        g_main: the main gradient, a pytree of CuPy arrays; ``None`` is zero.
+        g_main: the main gradient, a pytree of CuPy arrays on one device; ``None`` is zero.
         g_aux: the auxiliary gradient, of the same structure and shapes.
         ema: the moving average of main gradients before this step, likewise.
         lam: the weight of the auxiliary loss, >= 0.
         rho: the weight of the new gradient in the average, in [0, 1].
-        inplace: write the direction over ``g_aux`` and the new average over ``ema``.
+        inplace: write the direction over ``g_aux`` and the new average over ``ema``; only what
+            is ``None`` there gets memory of its own.
 
     Returns:
-        The direction, with the dtypes of ``g_main``, and the new average, with those of ``ema``.
+        The direction, with the dtypes of ``g_main``, and the new average, with those of ``ema``,
+        at least float32 where it was ``None``.
 
     Raises:
         TypeError: a leaf is no floating CuPy array; in place, the dtypes of ``g_aux`` are not
             those of ``g_main``.
-        ValueError: structures or shapes differ, or lam or rho is out of range; in place, a leaf is
-            ``None`` or a complex one not contiguous, or an array is used twice.
+        ValueError: structures, shapes or devices differ, or lam or rho is out of range; in place, a
+            leaf of ``g_aux`` or ``ema`` is not contiguous, or shares memory with another leaf.
+
+    Example, on a GPU:
+        direction, ema = step(g_main, g_aux, ema, lam=0.5, rho=0.01, inplace=True)
 
     Source: Algorithm 1 and eq. 5.
     """
-    columns = align(g_main=g_main, g_aux=g_aux, ema=ema)
-    lam = as_scalar("lam", lam, columns)
-    rho = as_scalar("rho", rho, columns, most=1)
+    stack = align(g_main=g_main, g_aux=g_aux, ema=ema)
+    device = check_arrays(stack)
     if inplace:
-        _check_in_place(columns)
-    rows = [row for row in zip(*columns.leaves, strict=True) if any(x is not None for x in row)]
-    vectors = [[_filled(row, j) for row in rows] for j in range(3)]
-    outputs = vectors[1:] if inplace else [_fresh(vectors[j]) for j in (0, 2)]
-    real = [[_real(x) for x in vector] for vector in (*vectors, *outputs)]
-    combine(step_matrix(*inner_products(*real[1:3]), lam=lam, rho=rho), real[:3], real[3:])
-    direction, average = (iter(output) for output in outputs)
-    places = list(zip(*columns.leaves, strict=True))
-    return (
-        columns.unflatten(tuple(_next(direction, row, row) for row in places)),
-        columns.unflatten(tuple(_next(average, row, (row[0], row[2])) for row in places)),
-    )
+        check_in_place(stack)
+    with launch.on(device):
+        lam, rho = as_scalar("lam", lam, stack), as_scalar("rho", rho, stack, most=1)
+        written = outputs(stack, inplace)
+        columns = (*readable(stack.leaves), *written)
+        # only float64 leaves have products that leave the range of float64
+        _run(Bloop(lam, rho), stack.paired, group(list(zip(*columns, strict=True))))
+    direction, average = map(stack.unflatten, written)
+    return direction, average
 
 
-def _filled(row: Sequence[Array | None], j: int) -> Array:
-    """Return a leaf, or zeros; those of an average are at least float32."""
-    leaf = row[j]
-    if leaf is not None:
-        return leaf
-    like = next(x for x in row if x is not None)
-    dtype = cp.result_type(like.dtype, cp.float32) if j == 2 else like.dtype
-    return cp.zeros(like.shape, dtype)
+def _run(method: Bloop, peaks: bool, groups: Sequence[Group]) -> None:
+    """Compute the outputs of a table; ``peaks`` watches the range of float64."""
+    if not groups:
+        return
+    tables = [launch.upload(one.table) for one in groups]
+    rows = _rows(method, peaks, groups, tables)
+    weights, read = _weights(rows, groups[0].signature, peaks)
+    for one, table in zip(groups, tables, strict=True):
+        arguments = table, np.int32(len(one.table)), weights, read
+        launch.run("combine", one.signature, peaks, one.blocks, *arguments)
 
 
-def _fresh(vector: Sequence[Array]) -> list[Array]:
-    return [cp.empty(x.shape, x.dtype) for x in vector]
+def _rows(method: Bloop, peaks: bool, groups: Sequence[Group], tables: Sequence[Array]) -> Rows:
+    """Return the matrix of the step, its inner products taken over all leaves."""
+    partials = cp.empty((sum(one.blocks for one in groups), 4), cp.float64)
+    state = cp.empty(5, cp.float64)
+    for again in (0, 1) if peaks else (0,):
+        done = 0
+        for one, table in zip(groups, tables, strict=True):
+            room = partials[done : done + one.blocks]
+            arguments = table, np.int32(len(one.table)), state if again else NOWHERE, room
+            launch.run("products", one.signature, peaks, one.blocks, *arguments)
+            done += one.blocks
+        totals = partials, np.int64(done), state, np.int32(again)
+        launch.run("settle", groups[0].signature, peaks, 1, *totals)
+    sums = launch.scalars(state[:2])
+    rows, _ = method.matrix(Gramian(dict(zip(PAIRS, sums, strict=True)), size=3))
+    return rows
 
 
-def _real(x: Array) -> Array:
-    """Return an array, if complex the real and imaginary parts in one real array."""
-    if x.dtype.kind != "c":
-        return x
-    return cp.ascontiguousarray(x).reshape(-1).view(x.real.dtype)
-
-
-def _next(
-    leaves: Iterator[Array], row: Sequence[Array | None], made_of: Sequence[Array | None]
-) -> Array | None:
-    """Return the next output, if the row has one; ``None`` where all it is made of is."""
-    leaf = None if all(x is None for x in row) else next(leaves)
-    return None if all(x is None for x in made_of) else leaf
-
-
-def _check_in_place(columns: Columns) -> None:
-    """Raise unless the direction can take the place of g_aux, and the new average that of ema."""
-    for i, (g_main, g_aux, ema) in enumerate(zip(*columns.leaves, strict=True)):
-        if g_main is None or g_aux is None or ema is None:
-            raise ValueError(f"in place, every leaf must be an array; found None in leaf {i}")
-        if g_aux.dtype != g_main.dtype:
-            raise TypeError(
-                "in place, g_aux must have the dtypes of g_main, which the direction has: "
-                f"required {g_main.dtype} for leaf {i}, found {g_aux.dtype}"
-            )
-        if g_aux.dtype.kind == "c" and not (g_aux.flags.c_contiguous and ema.flags.c_contiguous):
-            raise ValueError(f"in place, complex leaves must be contiguous; leaf {i} is not")
-        if any(cp.may_share_memory(x, y) for x, y in combinations((g_main, g_aux, ema), 2)):
-            raise ValueError(
-                f"in place, g_main, g_aux and ema must not share memory; leaf {i} of them does"
-            )
+def _weights(rows: Rows, signature: Signature, peaks: bool) -> tuple[Array, np.int32]:
+    """Return the weights as one array on the device, and bits that say which of them are read."""
+    flat = [weight for row in rows for weight in row]
+    arguments: list[Any] = []
+    for weight in flat:
+        there = isinstance(weight, cp.ndarray)
+        arguments += [np.float64(0 if there else weight), weight if there else NOWHERE]
+    weights = cp.empty(len(flat), cp.float64)
+    launch.run("pack", signature, peaks, 1, weights, *arguments)
+    return weights, np.int32(sum(1 << k for k, x in enumerate(flat) if not is_nothing(x)))
