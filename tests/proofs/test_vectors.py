@@ -16,6 +16,7 @@ from bloop_proofs.vectors import bounds, encoding
 from bloop_proofs.vectors.comparing import violation
 from bloop_proofs.vectors.formats import FORMATS, nearest
 from bloop_proofs.vectors.model import Golden
+from bloop_ref.gramian import MOST_APART
 
 CASES = vectors.golden()
 
@@ -99,6 +100,13 @@ def test_inputs_hold_what_implementations_stumble_over() -> None:
     sizes = [norm(ema[0]) for ema in emas]
     assert min(sizes) == 0
     assert min(x for x in sizes if x) < 1e-160 < 1e160 < max(sizes), "squares leave the range"
+
+
+def test_no_two_vectors_of_a_step_lie_farther_apart_than_is_promised() -> None:
+    for case in CASES:
+        rows = [row for name in ("g_main", "g_aux", "ema") for row in case.inputs.get(name, ())]
+        peaks = [x for x in (float(np.max(np.abs(row), initial=0)) for row in rows) if x]
+        assert not peaks or max(peaks) / min(peaks) <= MOST_APART, case.id
 
 
 def test_vectors_come_from_the_seed_alone() -> None:

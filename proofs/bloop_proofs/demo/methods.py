@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-import bloop_ref
 from bloop_proofs.demo.network import Floats
 from bloop_ref import surgery
 
@@ -23,22 +22,17 @@ class Method:
     """From `lam` and the parameters to a combination for one run, with fresh state if any."""
 
 
-def _bloop(lam: float, parameters: Floats) -> Combine:
-    bloop = bloop_ref.Bloop(lam=lam, rho=RHO)
-    state = bloop.init(parameters)
+def _fresh(make: Callable[[float], surgery.Method]) -> Callable[[float, Floats], Combine]:
+    """Return what starts a run of a method, which is made of `lam`."""
 
-    def combine(g_main: Floats, g_aux: Floats) -> Floats:
-        nonlocal state
-        direction, state = bloop.step(g_main, g_aux, state)
-        return cast(Floats, direction)
-
-    return combine
-
-
-def _stateless(function: Callable[..., object]) -> Callable[[float, Floats], Combine]:
     def start(lam: float, parameters: Floats) -> Combine:
+        method = make(lam)
+        state = method.init(parameters)
+
         def combine(g_main: Floats, g_aux: Floats) -> Floats:
-            return cast(Floats, function(g_main, g_aux, lam=lam))
+            nonlocal state
+            direction, state = method.step([g_main, g_aux], state)
+            return cast(Floats, direction)
 
         return combine
 
@@ -46,9 +40,9 @@ def _stateless(function: Callable[..., object]) -> Callable[[float, Floats], Com
 
 
 METHODS = {
-    "bloop": Method("Bloop", _bloop),
-    "mixed": Method("mixed training", _stateless(surgery.mixed)),
-    "pcgrad": Method("PCGrad", _stateless(surgery.pcgrad)),
-    "dynamic_barrier": Method("dynamic barrier", _stateless(surgery.dynamic_barrier)),
+    "bloop": Method("Bloop", _fresh(lambda lam: surgery.Bloop(lam, RHO))),
+    "mixed": Method("mixed training", _fresh(surgery.Mixed)),
+    "pcgrad": Method("PCGrad", _fresh(surgery.PCGrad)),
+    "dynamic_barrier": Method("dynamic barrier", _fresh(surgery.DynamicBarrier)),
 }
 """All methods by their short name, Bloop first: the order of tables and legends."""

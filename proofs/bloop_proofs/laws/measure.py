@@ -5,20 +5,28 @@ import numpy as np
 from bloop_proofs.cases import Case
 from bloop_proofs.law import LawViolation, require
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_roundoff
+from bloop_proofs.tolerances import (
+    average_bound,
+    direction_bound,
+    norm,
+    underflow_bound,
+    unit_roundoff,
+)
 
 
 def direction_tolerance(case: Case, *, factor: float = 1.0) -> float:
     """Return how far the direction of a case may be from the exact one."""
     g, a = flat(case.g_main), flat(case.g_aux)
     u = unit_roundoff(case.g_main, case.g_aux, case.ema)
-    return factor * direction_bound(u, g.size, norm(g), norm(a), case.lam)
+    bound = factor * direction_bound(u, g.size, norm(g), norm(a), case.lam)
+    return bound + underflow_bound(case.g_main, case.g_aux, case.ema)
 
 
 def average_tolerance(case: Case) -> float:
     """Return how far the new EMA of a case may be from the exact one."""
     u, coarse = unit_roundoff(case.ema), unit_roundoff(case.g_main)
-    return average_bound(u, coarse, norm(flat(case.g_main)), norm(flat(case.ema)), case.rho)
+    bound = average_bound(u, coarse, norm(flat(case.g_main)), norm(flat(case.ema)), case.rho)
+    return bound + underflow_bound(case.g_main, case.ema)
 
 
 def require_close(what: str, found: np.ndarray, required: np.ndarray, bound: float) -> None:

@@ -3,15 +3,23 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
+from optree import tree_map
 
 from bloop_proofs.cases import Case
 from bloop_proofs.methods.method import Method, every_order
 from bloop_proofs.methods.registry import METHODS
 from bloop_proofs.methods.subject import steps_of
+from bloop_proofs.methods.truths import (
+    conflict_averse_weights,
+    least_norm_weights,
+    length_pulled_along,
+    of_inner_products,
+)
 from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import (
     conflict_averse_bound,
@@ -20,34 +28,55 @@ from bloop_proofs.tolerances import (
     norm,
     product_error,
     row_rounding,
+    underflow_bound,
     unit_roundoff,
 )
-from bloop_ref import surgery
+from bloop_ref import Gramian
 
 Expected = tuple[np.ndarray, float]
 """A direction as one long vector, and how far a right step may be from it."""
-Judge = Callable[[Any, np.ndarray, float], Expected]
+Judge = Callable[[list[Any], np.ndarray, float], Expected]
+"""From the method of every step, the gradients and their roundoff to what is right."""
+Row = Callable[[Sequence[Any]], np.ndarray]
+"""From the inner products of all steps to the weights of the last direction."""
 
 
-def expected(method: Method, case: Case) -> list[Expected]:
-    """Return the directions that are right for a case: several where an option has any value."""
+def expected(method: Method, case: Case, near: np.ndarray | None = None) -> Iterator[Expected]:
+    """Yield the directions that are right for a case: several where an option has any value.
+
+    Those nearest to a given direction come first: bounds take longer than directions.
+    """
     losses = len(case.gradients)
     stack = np.array([[flat(gradient) for gradient in step] for step in steps_of(case)])
-    u = unit_roundoff(*(gradient for step in steps_of(case) for gradient in step))
+    gradients = [gradient for step in steps_of(case) for gradient in step]
+    u, little = unit_roundoff(*gradients), underflow_bound(*gradients)
     options = {name: case[name] for name in (*method.options, *method.optional)}
-    found = []
-    for choice in _choices(options, losses):
-        frozen = tuple((name, _frozen(value)) for name, value in choice.items())
-        found.append(_expected(method.name, stack.tobytes(), stack.shape, u, frozen))
-    return found
+    choices = list(_choices(options, losses, len(stack)))
+    if near is not None and len(choices) > 1:
+        grams = _grams(stack)
+        choices.sort(
+            key=lambda choice: norm(_row(_made(method.name, choice), grams) @ stack[-1] - near)
+        )
+    for choice in choices:
+        known, bound = _expected(method.name, stack.tobytes(), stack.shape, u, choice)
+        yield known, bound + little
 
 
-def _choices(options: dict[str, Any], losses: int) -> Iterator[dict[str, Any]]:
-    """Yield the options with every order that may have been taken."""
+Options = tuple[tuple[str, Any], ...]
+
+
+def _choices(options: dict[str, Any], losses: int, steps: int) -> Iterator[tuple[Options, ...]]:
+    """Yield the options of every step, with every order that may have been taken in each."""
+    taken = [options]
     if options.get("orders", ()) is None:
-        yield from ({**options, "orders": orders} for orders in every_order(losses))
-    else:
-        yield options
+        taken = [{**options, "orders": orders} for orders in every_order(losses)]
+    frozen = [tuple((name, _frozen(x)) for name, x in one.items()) for one in taken]
+    return product(frozen, repeat=steps)
+
+
+def _made(name: str, choice: tuple[Options, ...]) -> list[Any]:
+    """Return the method of every step."""
+    return [METHODS[name].make(**dict(of_step)) for of_step in choice]
 
 
 def _frozen(value: Any) -> Any:
@@ -56,7 +85,7 @@ def _frozen(value: Any) -> Any:
 
 @lru_cache(maxsize=4096)
 def _expected(
-    name: str, data: bytes, shape: tuple[int, ...], u: float, options: tuple[tuple[str, Any], ...]
+    name: str, data: bytes, shape: tuple[int, ...], u: float, options: tuple[Options, ...]
 ) -> Expected:
     steps = np.frombuffer(data).reshape(shape)
     known: dict[str, Judge] = {
@@ -66,7 +95,7 @@ def _expected(
     }
     judge: Judge = known.get(name, _by_products)
     with np.errstate(all="ignore"):
-        direction, bound = judge(METHODS[name].make(**dict(options)), steps, u)
+        direction, bound = judge(_made(name, options), steps, u)
     return direction, bound
 
 
@@ -78,26 +107,20 @@ def _grams(steps: np.ndarray) -> list[list[list[float]]]:
     ]
 
 
-def _row(method: Any, grams: Sequence[Any]) -> np.ndarray:
-    """Return the coefficients of the last direction, from the inner products of all steps."""
+def _row(methods: Sequence[Any], grams: Sequence[Any]) -> np.ndarray:
+    """Return the weights of the last direction, from the inner products of all steps."""
     losses = len(grams[0])
-    state = _start(method, losses)
+    scalars: Any = tree_map(float, methods[0].start(losses))
     row: Any = ()
-    for gram in grams:
-        row, state = method.coefficients(gram, (1.0,) * losses, state)
+    for method, gram in zip(methods, grams, strict=True):
+        known = {(i, j): gram[i][j] for i, j in method.pairs(losses)}
+        (row, *_), scalars = method.matrix(Gramian(known, losses), scalars)
     return np.array([float(x) for x in row])
 
 
-def _start(method: Any, losses: int) -> Any:
-    """Return the state before the first step, in Python's numbers."""
-    if isinstance(method, surgery.GradVac):
-        return surgery.GradVacState(((0.0,) * losses,) * losses, 0)
-    if isinstance(method, surgery.MetaBalance):
-        return surgery.MetaBalanceState((0.0,) * losses)
-    return method.init(np.zeros(1), losses=losses)
-
-
-def _by_products(method: Any, steps: np.ndarray, u: float) -> Expected:
+def _by_products(
+    methods: Sequence[Any], steps: np.ndarray, u: float, row_of: Row | None = None
+) -> Expected:
     """Return the direction of a method that reads inner products, and its sensitivity to them.
 
     A right step may compute every inner product with an error of ``product_error``: what that
@@ -105,16 +128,17 @@ def _by_products(method: Any, steps: np.ndarray, u: float) -> Expected:
     """
     losses, n = steps.shape[1:]
     grams, last = _grams(steps), steps[-1]
-    row = _row(method, grams)
+    row_of = row_of or partial(_row, methods)
+    row = row_of(grams)
     bound = row_rounding(u, losses, _size(row, last))
     for gram in grams:
-        for i, j in method.pairs(losses):
+        for i, j in methods[-1].pairs(losses):
             exact = gram[i][j]
             error = product_error(u, n) * math.sqrt(gram[i][i] * gram[j][j])
             changes = []
             for wrong in (exact + error, exact - error):
                 gram[i][j] = gram[j][i] = wrong
-                changes.append(norm((_row(method, grams) - row) @ last))
+                changes.append(norm((row_of(grams) - row) @ last))
             gram[i][j] = gram[j][i] = exact
             bound += max(changes) if error else 0.0
     return row @ last, bound
@@ -124,40 +148,42 @@ def _size(row: np.ndarray, gradients: np.ndarray) -> float:
     return float(sum((1 + abs(c)) * norm(g) for c, g in zip(row, gradients, strict=True)))
 
 
-def _mgda(method: Any, steps: np.ndarray, u: float) -> Expected:
+def _mgda(methods: Sequence[Any], steps: np.ndarray, u: float) -> Expected:
     """Return the point of least norm; for more than two gradients a search may stop early."""
-    if steps.shape[1] == 2:
-        return _by_products(method, steps, u)
-    row, last = _row(method, _grams(steps)), steps[-1]
+    last = steps[-1]
+    if len(last) == 2:
+        return _by_products(methods, steps, u, lambda grams: of_inner_products(grams[-1]))
+    row = least_norm_weights(last)
     diameter = max(norm(x - y) for x in last for y in last)
     rounding = row_rounding(u, len(row), _size(row, last))
     return row @ last, frank_wolfe_bound(diameter) + rounding
 
 
-def _cagrad(method: Any, steps: np.ndarray, u: float) -> Expected:
+def _cagrad(methods: Sequence[Any], steps: np.ndarray, u: float) -> Expected:
     """Return the conflict-averse direction; a search may stop early."""
-    row, last = _row(method, _grams(steps)), steps[-1]
-    mean = last.mean(axis=0)
-    radius = method.c * norm(mean)
-    weights = row - 1 / len(row)
-    total = float(weights.sum())
-    pull = norm(weights @ last) / total if total else 0.0
+    last, c = steps[-1], methods[-1].c
+    mean, pulls = last.mean(axis=0), conflict_averse_weights(last, c)
+    radius = c * norm(mean)
+    pull = length_pulled_along(last, pulls)
     bound = conflict_averse_bound(radius, max(map(norm, last)), pull)
+    row = 1 / len(pulls) + pulls
     return row @ last, bound + row_rounding(u, len(row), _size(row, last))
 
 
-def _sam_gs(method: Any, steps: np.ndarray, u: float) -> Expected:
+def _sam_gs(methods: Sequence[Any], steps: np.ndarray, u: float) -> Expected:
     """Return SAM-GS's direction; near the threshold either branch is right."""
+    method = methods[-1]
     losses, n = steps.shape[1:]
     beta1, beta2 = method.beta1, method.beta2
     state: Any = method.init(np.zeros(n), losses=losses)
     averaged, weight, unlike, momenta = 0.0, 1.0, 0.0, np.zeros((losses, n))
     for step in steps:
         direction, state = method.step(list(step), state)
+        averaged, *_ = map(float, state.scalars)
         similarity = mean_similarity(step)
         unlike = beta2 * unlike + (1 - beta2) * (1 - similarity)
         momenta = beta1 * momenta + (1 - beta1) * np.abs(step)
-        averaged, weight = float(state.dissimilarity), weight * beta2
+        weight = weight * beta2
     square = averaged / (1 - weight)
     error = modulation_error(u, n, unlike / (1 - weight), square)
     modulated = float(np.sum(norms(momenta) / (1 - beta1 ** len(steps)) * norms(step)))

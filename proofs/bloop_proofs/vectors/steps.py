@@ -8,6 +8,7 @@ import numpy as np
 from bloop_proofs.tolerances import safe_exponent
 from bloop_proofs.vectors.draw import FLAT, LEAVES, Drawn, Pen, Shapes, step
 from bloop_proofs.vectors.formats import FORMATS
+from bloop_ref.gramian import MOST_APART
 
 EMPTY_LEAVES: Shapes = ((2,), (0,), (), (3, 0))
 NO_ENTRIES: Shapes = ((0,),)
@@ -73,8 +74,15 @@ def scales(pen: Pen) -> Iterator[Drawn]:
     yield _scaled(pen, "leaves", LEAVES, by_leaf, by_leaf, by_leaf, *next(pairs))
 
 
+APART = int(np.log2(MOST_APART)) - 8
+"""How many powers of two apart vectors are scaled, which leaves 8 for how they are drawn."""
+
+
 def extremes(pen: Pen) -> Iterator[Drawn]:
-    """Yield steps on vectors near the ends of the range; every exact output lies inside it."""
+    """Yield steps on vectors near the ends of the range; every exact output lies inside it.
+
+    They lie as far apart as is promised: any factor that narrower dtypes hold, 2^470 in float64.
+    """
     low, high = _ends(pen.dtype)
     ema_low, ema_high = _ends(pen.ema_dtype)
     below = FORMATS[pen.dtype].least - 4
@@ -82,16 +90,16 @@ def extremes(pen: Pen) -> Iterator[Drawn]:
     for name, gradients, ema in (
         ("tiny", low, ema_low),
         ("huge", high, ema_high),
-        ("tiny-ema", 0, ema_low),
-        ("huge-ema", 0, ema_high),
-        ("tiny-beside-huge-ema", low, ema_high),
-        ("huge-beside-tiny-ema", high, ema_low),
+        ("tiny-ema", 0, max(ema_low, -APART)),
+        ("huge-ema", 0, min(ema_high, APART)),
+        ("tiny-beside-huge-ema", low, min(ema_high, low + APART)),
+        ("huge-beside-tiny-ema", high, max(ema_low, high - APART)),
     ):
         yield _scaled(pen, name, FLAT, gradients, gradients, ema, *next(pairs))
     mixed, mixed_ema = (low, 0, high), (ema_low, 0, ema_high)
     yield _scaled(pen, "leaves", LEAVES, mixed, mixed, mixed_ema, *next(pairs))
-    subnormal = (low, below, low)
-    yield _scaled(pen, "subnormal", LEAVES, subnormal, subnormal, (0, 0, 0), *next(pairs))
+    subnormal, beside = (low, below, low), (min(0, low + APART),) * len(LEAVES)
+    yield _scaled(pen, "subnormal", LEAVES, subnormal, subnormal, beside, *next(pairs))
 
 
 def _ends(dtype: str) -> tuple[int, int]:

@@ -20,8 +20,8 @@ def stateful_reference(
 ) -> Any:
     """The class that this project ships, its state made of the EMA."""
     bloop = bloop_ref.Bloop(lam, rho, nonfinite="propagate")
-    state = bloop.init(g_main)._replace(ema=ema)
-    direction, state = bloop.step(g_main, g_aux, state)
+    state = bloop.init(g_main)._replace(memory=(ema,))
+    direction, state = bloop.step([g_main, g_aux], state)
     return direction, state.ema
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.methods.registry import METHODS
+from bloop_proofs.methods.truths import conflict_averse_weights, least_norm_weights
 from bloop_proofs.tolerances import norm
-from bloop_ref import surgery
 
 Orders = Sequence[Sequence[int]]
 
@@ -79,7 +79,7 @@ def mgda(g: np.ndarray) -> np.ndarray:
     if len(g) == 2:
         w = float(np.clip(segment(g), 0, 1))
         return np.asarray(w * g[0] + (1 - w) * g[1])
-    return np.asarray(surgery.mgda(*g))
+    return np.asarray(least_norm_weights(g) @ g)
 
 
 def ascending(orders: Orders | None, losses: int) -> Orders:
@@ -166,7 +166,7 @@ def meta_balance(
 def conflict_averse(g: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
     """Return CAGrad's g_0 and g_w / ||g_w||."""
     mean = g.mean(axis=0)
-    pull = np.asarray(surgery.cagrad(*g, c=c)) - mean
+    pull = conflict_averse_weights(g, c) @ g
     return mean, np.asarray(ratio(pull, norm(pull)))
 
 

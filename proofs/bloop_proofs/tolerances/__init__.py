@@ -1,0 +1,90 @@
+"""How far a right implementation can be from the exact answer: every bound the suite uses.
+
+Each bound is a worst case over orders of operations, in the dtype of the gradients: any way of
+summing n products errs by at most n u times the product of the norms (u the unit roundoff), and
+nothing here is found by trial. ``n`` is the number of entries of all leaves together.
+"""
+
+from bloop_proofs.tolerances.flows import SOLVER, amplified_bound, flow_bound
+from bloop_proofs.tolerances.methods import (
+    GRANTED,
+    ITERATIONS,
+    conflict_averse_bound,
+    conflict_averse_excess,
+    conflict_averse_length,
+    frank_wolfe_bound,
+    lift_bound,
+    modulation_error,
+    product_error,
+    row_rounding,
+    search_bound,
+    segment_bound,
+    surgery_factor,
+)
+from bloop_proofs.tolerances.reference import (
+    average_drift,
+    blocked_bound,
+    combination_bound,
+    compensated_bound,
+    cosine_bound,
+    diagnostics_bound,
+    hierarchy_bound,
+    hierarchy_gram_bound,
+    inner_product_bound,
+    norm_bound,
+    orthogonality_bound,
+    reference_average_bound,
+    reference_direction_factor,
+)
+from bloop_proofs.tolerances.steps import (
+    SLACK,
+    average_bound,
+    direction_bound,
+    likeness_bound,
+    norm,
+    rounding,
+    safe_exponent,
+    underflow_bound,
+    unit_roundoff,
+)
+
+__all__ = [
+    "GRANTED",
+    "ITERATIONS",
+    "SLACK",
+    "SOLVER",
+    "amplified_bound",
+    "average_bound",
+    "average_drift",
+    "blocked_bound",
+    "combination_bound",
+    "compensated_bound",
+    "conflict_averse_bound",
+    "conflict_averse_excess",
+    "conflict_averse_length",
+    "cosine_bound",
+    "diagnostics_bound",
+    "direction_bound",
+    "flow_bound",
+    "frank_wolfe_bound",
+    "hierarchy_bound",
+    "hierarchy_gram_bound",
+    "inner_product_bound",
+    "lift_bound",
+    "likeness_bound",
+    "modulation_error",
+    "norm",
+    "norm_bound",
+    "orthogonality_bound",
+    "product_error",
+    "reference_average_bound",
+    "reference_direction_factor",
+    "rounding",
+    "row_rounding",
+    "safe_exponent",
+    "search_bound",
+    "segment_bound",
+    "surgery_factor",
+    "underflow_bound",
+    "unit_roundoff",
+]
