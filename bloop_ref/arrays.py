@@ -31,6 +31,7 @@ def _kind(dtype: Any, xp: Any) -> str:
     return "other"
 
 
+@lru_cache
 def spacing(dtype: Any, xp: Any) -> float:
     """Return the distance from 1 to the next number of a floating dtype."""
     # NumPy knows no limits for the bfloat16 that ml_dtypes registers with it

@@ -5,6 +5,7 @@ So a choice between values is a ``where``, and NaN is never on the losing side o
 """
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
@@ -15,6 +16,8 @@ import array_api_compat
 from bloop_ref.aliases import Scalar, Schedule
 from bloop_ref.arrays import kind
 from bloop_ref.vectors import Stack
+
+MOST = sys.float_info.max
 
 
 def as_scalar(name: str, value: Scalar, stack: Stack, *, most: float | None = None) -> Scalar:
@@ -28,7 +31,11 @@ def as_scalar(name: str, value: Scalar, stack: Stack, *, most: float | None = No
     check_range(name, value, most=most)
     if stack.wide is None:
         return Fraction(value) if isinstance(value, int) else value
-    if not array_api_compat.is_array_api_obj(value) or array_api_compat.is_numpy_array(value):
+    if (
+        type(value) in (float, int)
+        or not array_api_compat.is_array_api_obj(value)
+        or array_api_compat.is_numpy_array(value)
+    ):
         return float(value)
     found = array_api_compat.array_namespace(value)
     if found is not stack.xp:
@@ -44,6 +51,8 @@ def check_range(name: str, value: Scalar, *, most: float | None = None) -> None:
     required = (
         "must be a finite number >= 0" if most is None else f"must be a number in [0, {most}]"
     )
+    if type(value) in (float, int) and 0 <= value <= (MOST if most is None else most):
+        return  # as nearly all are, and soon said
     check_number(name, value, required)
     if _at_hand(value) and known_false(lambda: _in_range(value, most)):
         raise ValueError(f"{name} {required}; found {value}")

@@ -124,7 +124,7 @@ def test_wheel_holds_the_import_packages_and_nothing_else(
 def test_metadata(metadata: PathDistribution) -> None:
     requirements = [Requirement(line) for line in metadata.requires or []]
     bare_names = {requirement.name for requirement in requirements if requirement.marker is None}
-    extras = {"proofs", "torch", "jax", "cupy", "demo", "test", "docs"}
+    extras = {"proofs", "numpy", "torch", "jax", "cupy", "demo", "test", "docs"}
     scripts = {entry.name: entry.value for entry in metadata.entry_points}
     assert bare_names == {"numpy", "array-api-compat", "optree"}
     assert set(metadata.metadata.get_all("Provides-Extra") or []) == extras

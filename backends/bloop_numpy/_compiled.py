@@ -1,7 +1,8 @@
 """The kernels themselves: compiled at first use, kept on disk, on addresses of leaves.
 
 Both walk blocks of leaves, in parts that threads share. Entries are turned into float64 in
-registers: memory is what they wait for.
+registers: memory is what they wait for. Only two rows over three vectors, a step of Bloop, need
+less time than that takes where a cache holds them.
 """
 
 from typing import Any
@@ -142,18 +143,32 @@ def _apart(outs: Any, leaf: int, places: Any, counts: Any) -> bool:
 
 
 @njit
-def _two_rows(outs: Any, leaf: int, low: int, high: int, like: Any, w: Any, places: Any) -> None:
+def _two_rows(
+    outs: Any, leaf: int, low: int, high: int, like: Any, w: Any, places: Any, zero: Any
+) -> None:
     # all that a write could change, as far as a compiler knows, is looked up beforehand
     x, y, z = places[0, 0], places[0, 1], places[0, 2]
     first, second = outs[0, leaf], outs[1, leaf]
     wx, wy, wz, vx, vz = w[0, 0], w[0, 1], w[0, 2], w[1, 0], w[1, 1]
-    nothing = same(-0.0)
+    nothing = same(-zero)
     for i in range(low, high, WIDTH):
-        a, b, c = load(at(x, i, like)), load(at(y, i, like)), load(at(z, i, like))
+        a = load(at(x, i, like), zero)
+        b = load(at(y, i, like), zero)
+        c = load(at(z, i, like), zero)
         total = plus(plus(plus(nothing, wx, a), wy, b), wz, c)
         other = plus(plus(nothing, vx, a), vz, c)
         store(at(first, i, like), total)
         store(at(second, i, like), other)
+
+
+@njit
+def _two_rows_of(
+    narrow: bool, outs: Any, leaf: int, low: int, high: int, like: Any, w: Any, places: Any
+) -> None:
+    if narrow:
+        _two_rows(outs, leaf, low, high, like, w.astype(np.float32), places, np.float32(0))
+    else:
+        _two_rows(outs, leaf, low, high, like, w, places, np.float64(0))
 
 
 @njit
@@ -167,7 +182,9 @@ def _is_two_rows(outs: Any, leaf: int, places: Any, counts: Any) -> bool:
 
 
 @njit
-def _write(table: Any, outs: Any, matrix: Any, used: Any, start: int, stop: int) -> None:
+def _write(
+    table: Any, outs: Any, matrix: Any, used: Any, narrow: bool, start: int, stop: int
+) -> None:
     addresses, sizes, first, leaf_of, _, like, _ = table
     tile, wide = np.empty((len(matrix), WIDTH)), np.float64(0)
     near = tile.ctypes.data
@@ -182,13 +199,13 @@ def _write(table: Any, outs: Any, matrix: Any, used: Any, start: int, stop: int)
         whole = high - (high - low) % WIDTH
         done = low
         if _is_two_rows(outs, leaf, places, counts):  # with nothing to look up at every entry
-            _two_rows(outs, leaf, low, whole, like, weights, places)
+            _two_rows_of(narrow, outs, leaf, low, whole, like, weights, places)
             done = whole
         for i in range(done, whole, WIDTH):
             for r in range(len(matrix)):
                 total = same(-0.0 if counts[r] else 0.0)
                 for c in range(counts[r]):
-                    total = plus(total, weights[r, c], load(at(places[r, c], i, like)))
+                    total = plus(total, weights[r, c], load(at(places[r, c], i, like), wide))
                 if not at_once:
                     store(at(near, r * WIDTH, wide), total)
                 elif outs[r, leaf] != 0:
@@ -214,18 +231,20 @@ def _one(
 def _put(outs: Any, leaf: int, i: int, like: Any, near: int) -> None:
     for r in range(len(outs)):
         if outs[r, leaf] != 0:
-            store(at(outs[r, leaf], i, like), load(at(near, r * WIDTH, np.float64(0))))
+            store(
+                at(outs[r, leaf], i, like), load(at(near, r * WIDTH, np.float64(0)), np.float64(0))
+            )
 
 
 @kept()
-def write(table: Any, outs: Any, matrix: Any, used: Any) -> None:
+def write(table: Any, outs: Any, matrix: Any, used: Any, narrow: bool) -> None:
     """Write combinations of the vectors of a table, by one thread."""
-    _write(table, outs, matrix, used, 0, len(table[3]))
+    _write(table, outs, matrix, used, narrow, 0, len(table[3]))
 
 
 @kept(parallel=True)
-def write_shared(table: Any, outs: Any, matrix: Any, used: Any) -> None:
+def write_shared(table: Any, outs: Any, matrix: Any, used: Any, narrow: bool) -> None:
     """Do as ``write`` does, each part of the blocks by a thread."""
     bounds = table[4]
     for part in prange(len(bounds) - 1):
-        _write(table, outs, matrix, used, bounds[part], bounds[part + 1])
+        _write(table, outs, matrix, used, narrow, bounds[part], bounds[part + 1])

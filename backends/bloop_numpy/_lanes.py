@@ -27,23 +27,35 @@ def kept(**options: Any) -> Callable[..., Any]:
 
 
 class Lanes(numba_types.Type):
-    """Several float64 numbers in registers: all are read before one is written."""
+    """Several numbers in registers: all are read before one is written."""
+
+    def __init__(self, of: Any) -> None:
+        """Take the type of the numbers."""
+        super().__init__(f"Lanes({of})")
+        self.of = of
 
 
-lanes = Lanes("Lanes")
-DOUBLES = ir.VectorType(ir.DoubleType(), WIDTH)
+def _many(of: Any) -> Any:
+    return ir.VectorType(ir.FloatType() if of == types.float32 else ir.DoubleType(), WIDTH)
 
 
 @extending.register_model(Lanes)
 class _LanesModel(extending.models.PrimitiveModel):
     def __init__(self, manager: Any, of: Any) -> None:
-        super().__init__(manager, of, DOUBLES)  # type: ignore[no-untyped-call]
+        super().__init__(manager, of, _many(of.of))  # type: ignore[no-untyped-call]
 
 
-def _spread(builder: Any, number: Any) -> Any:
-    i32 = ir.IntType(32)
-    one = builder.insert_element(ir.Constant(DOUBLES, ir.Undefined), number, i32(0))
+def _spread(builder: Any, number: Any, of: Any) -> Any:
+    i32, many = ir.IntType(32), _many(of)
+    one = builder.insert_element(ir.Constant(many, ir.Undefined), number, i32(0))
     return builder.shuffle_vector(one, one, ir.VectorType(i32, WIDTH)([0] * WIDTH))
+
+
+def _as(builder: Any, x: Any, many: Any) -> Any:
+    """Return a vector widened, or rounded once, to others of as many numbers."""
+    if x.type == many:
+        return x
+    return (builder.fptrunc if many.element == ir.FloatType() else builder.fpext)(x, many)
 
 
 @intrinsic
@@ -61,7 +73,7 @@ def at(_: Any, address: Any, position: Any, like: Any) -> Any:
 @intrinsic
 def same(_: Any, number: Any) -> Any:
     """Return lanes that all hold a number."""
-    return lanes(types.float64), lambda _c, builder, _s, values: _spread(builder, values[0])
+    return Lanes(number)(number), lambda _c, builder, _s, v: _spread(builder, v[0], number)
 
 
 @intrinsic
@@ -69,28 +81,26 @@ def plus(_: Any, total: Any, weight: Any, x: Any) -> Any:
     """Return lanes plus a number times lanes, rounded as in ``_entry``."""
 
     def generate(_c: Any, builder: Any, _s: Any, values: Any) -> Any:
-        product = builder.fmul(_spread(builder, values[1]), values[2], flags=("contract",))
+        product = builder.fmul(_spread(builder, values[1], x.of), values[2], flags=("contract",))
         return builder.fadd(values[0], product, flags=("contract",))
 
-    return lanes(lanes, types.float64, lanes), generate
+    return x(x, x.of, x), generate
 
 
-def _moved(context: Any, builder: Any, pointer: Any, kind: Any) -> tuple[Any, Any, int]:
-    entry = context.get_value_type(kind.dtype)
-    many = ir.VectorType(entry, WIDTH)
-    return builder.bitcast(pointer, many.as_pointer()), many, kind.dtype.bitwidth // 8
+def _place(context: Any, builder: Any, pointer: Any, kind: Any) -> tuple[Any, int]:
+    many = ir.VectorType(context.get_value_type(kind.dtype), WIDTH)
+    return builder.bitcast(pointer, many.as_pointer()), kind.dtype.bitwidth // 8
 
 
 @intrinsic
-def load(_: Any, pointer: Any) -> Any:
-    """Return entries as lanes."""
+def load(_: Any, pointer: Any, like: Any) -> Any:
+    """Return entries as lanes of numbers like a given one."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place, many, size = _moved(context, builder, values[0], signature.args[0])
-        found = builder.load(place, align=size)
-        return found if many == DOUBLES else builder.fpext(found, DOUBLES)
+        place, size = _place(context, builder, values[0], signature.args[0])
+        return _as(builder, builder.load(place, align=size), _many(like))
 
-    return lanes(pointer), generate
+    return Lanes(like)(pointer, like), generate
 
 
 @intrinsic
@@ -98,9 +108,9 @@ def store(_: Any, pointer: Any, x: Any) -> Any:
     """Write lanes, rounded once."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place, many, size = _moved(context, builder, values[0], signature.args[0])
-        rounded = values[1] if many == DOUBLES else builder.fptrunc(values[1], many)
-        builder.store(rounded, place, align=size)
+        place, size = _place(context, builder, values[0], signature.args[0])
+        many = place.type.pointee
+        builder.store(_as(builder, values[1], many), place, align=size)
         return context.get_dummy_value()
 
-    return types.void(pointer, lanes), generate
+    return types.void(pointer, x), generate

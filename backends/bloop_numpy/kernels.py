@@ -20,6 +20,9 @@ BLOCK = 1 << 14
 SERIAL = 1 << 15
 """Entries below which one thread is quickest."""
 
+TAME = 2.0**-20, 16.0
+"""Sizes of weights that lift no float32 product out of its range, and drop none that counts."""
+
 Numbers = npt.NDArray[Any]
 
 
@@ -134,8 +137,9 @@ def combine(
 ) -> None:
     """Write linear combinations of vectors: output i is sum_j matrix[i][j] v_j.
 
-    Each entry is computed in float64 and rounded once. A weight that is the Python integer 0 leaves
-    its vector unread, whatever it holds.
+    Each entry is computed in float64 and rounded once; two rows over float32 leaves are computed in
+    float32 where all weights lie in ``TAME``. A weight that is the Python integer 0 leaves its
+    vector unread, whatever it holds.
 
     Args:
         matrix: for each output a weight per vector.
@@ -145,7 +149,9 @@ def combine(
     """
     used = np.array([[type(w) is not int or w != 0 for w in row] for row in matrix])
     places = np.array(outs, np.int64).reshape(len(matrix), len(leaves.sizes))
-    _call("write", leaves, places, np.array(matrix, np.float64), used)
+    tame = all(TAME[0] <= abs(w) <= TAME[1] for row in matrix for w in row if w != 0)
+    narrow = tame and leaves.dtype == np.float32
+    _call("write", leaves, places, np.array(matrix, np.float64), used, narrow)
 
 
 @cache

@@ -50,7 +50,7 @@ def look_at(vectors: Iterable[Leaves]) -> Seen:
 
 
 def _memory(x: Array) -> Memory:
-    flags, address, nbytes = x.flags, x.ctypes.data, x.nbytes
+    flags, address, nbytes = x.flags, x.__array_interface__["data"][0], x.nbytes
     orders = flags.c_contiguous + 2 * flags.f_contiguous
     span = (address, address + nbytes) if orders else np.lib.array_utils.byte_bounds(x)
     return Memory(address, nbytes, x.dtype, orders if flags.aligned else 0, span)

@@ -76,17 +76,18 @@ def prepare(rows: Sequence[Row], outs: Sequence[Row]) -> Work:
     doubles = any(x is not None and x.dtype == torch.float64 for row in rows for x in row)
     work = Work([], [], [], [], doubles)
     for row, out in zip(rows, outs, strict=True):
-        whole = row + out if _are_plain(row, out) else flattened(row + out)
-        dtypes = {x.dtype for x in whole if x is not None}
-        if len(dtypes) == 1 and dtypes <= KINDS.keys():
-            places = [0 if x is None else x.data_ptr() for x in whole]
-            size = next(x.numel() for x in whole if x is not None)
-            found.setdefault(dtypes.pop(), []).append((size, places))
+        whole = (*row, *out)
+        leaf = _described(whole)
+        if leaf is None and any(x is not None for x in whole):
+            whole = flattened(whole)
+            leaf = _described(whole)
             work.kept.append(whole)
-        elif dtypes:
-            flat = flattened(row + out)
-            work.rows.append(flat[: len(row)])
-            work.outs.append(flat[len(row) :])
+        if leaf is not None:
+            dtype, size, places = leaf
+            found.setdefault(dtype, []).append((size, places))
+        elif any(x is not None for x in whole):
+            work.rows.append(whole[: len(row)])
+            work.outs.append(whole[len(row) :])
     for dtype, leaves in found.items():
         sizes, addresses = zip(*leaves, strict=True)
         columns: list[Any] = list(zip(*addresses, strict=True))
@@ -103,9 +104,20 @@ def _order(peak: float) -> tuple[bool, float]:
     return peak != peak, peak  # NaN above all
 
 
-def _are_plain(row: Row, out: Row) -> bool:
-    """Whether the memory of all tensors is what their flat views would be."""
-    return all(
-        x is None or (x.is_contiguous() and x.is_floating_point() and not x.is_neg())
-        for x in (*row, *out)
-    )
+def _described(whole: Row) -> tuple[torch.dtype, int, list[int]] | None:
+    """Return dtype, size and addresses of a leaf, if the memory of all tensors is as kernels read.
+
+    So much is asked of every tensor of a model at every step that it is asked in one loop.
+    """
+    first = next((x for x in whole if x is not None), None)
+    if first is None or first.dtype not in KINDS:
+        return None
+    dtype, places = first.dtype, []
+    for x in whole:
+        if x is None:
+            places.append(0)
+        elif x.dtype is dtype and x.is_contiguous() and not x.is_neg():
+            places.append(x.data_ptr())
+        else:
+            return None
+    return dtype, first.numel(), places

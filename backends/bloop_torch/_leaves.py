@@ -85,26 +85,25 @@ def check_separate(rows: Sequence[Row], outs: Sequence[Row], names: Sequence[str
     """Raise ``ValueError`` where a tensor that is to be written shares memory with another."""
     spans = []
     for position, (row, out) in enumerate(zip(rows, outs, strict=True)):
-        written = {id(x) for x in out}
         for place, x in enumerate(row):
             if x is not None and (size := x.numel()):
                 start = x.data_ptr()
                 end = start + size * x.element_size() if x.is_contiguous() else _end(x)
-                spans.append((start, end, id(x) in written, place, position))
+                written = x is out[0] or x is out[1]
+                spans.append((start, end, written, place, position))
+    spans.sort()
     reach = reach_written = (0, 0, False, 0, 0)
-    for span in sorted(spans):
-        clash = reach_written if span[0] < reach_written[1] else reach
-        if span[0] < clash[1] and (span[2] or clash[2]):
+    for span in spans:
+        if span[0] < reach[1] and (span[2] or span[0] < reach_written[1]):
+            clash = reach_written if span[0] < reach_written[1] else reach
             one, other = (f"{names[place]}[{k}]" for *_, place, k in (clash, span))
             raise ValueError(
                 f"in place, {one} and {other} must not share memory: one of them is written"
             )
-        reach = max(reach, span, key=_second)
-        reach_written = max(reach_written, span, key=_second) if span[2] else reach_written
-
-
-def _second(span: tuple[int, ...]) -> int:
-    return span[1]
+        if span[1] > reach[1]:
+            reach = span
+        if span[2] and span[1] > reach_written[1]:
+            reach_written = span
 
 
 def _end(leaf: Tensor) -> int:

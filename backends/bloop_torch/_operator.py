@@ -18,7 +18,6 @@ ABSENT = -1
 """The place of a leaf that is ``None``."""
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # published without one
 def write_step(
     rows: Sequence[Row], outs: Sequence[Row], lam: float | Tensor, rho: float | Tensor
 ) -> None:

@@ -67,8 +67,9 @@ def step(
     """
     lam, rho = checked("lam", lam), checked("rho", rho, most=1.0)
     rows = rows_of(g_main=g_main, g_aux=g_aux, ema=ema)
-    sharded = any(x is not None and is_sharded(x) for row in rows for x in row)
-    hidden = torch.compiler.is_compiling() and not sharded
+    compiling = torch.compiler.is_compiling()
+    sharded = compiling and any(x is not None and is_sharded(x) for row in rows for x in row)
+    hidden = compiling and not sharded
     if not hidden:
         check_rows(rows, NAMES)
         rows = [agreed(row, NAMES) for row in rows]
@@ -76,7 +77,10 @@ def step(
     if inplace and not hidden:
         check_separate(rows, outs, NAMES)
     if any(direction is not None for direction, _ in outs):
-        (call_hidden if hidden else write_step)(rows, outs, lam, rho)
+        take: Any = call_hidden if hidden else write_step
+        if sharded:  # collectives are no part of a program
+            take = torch.compiler.disable(write_step)  # type: ignore[no-untyped-call]
+        take(rows, outs, lam, rho)
     return [direction for direction, _ in outs], [average for _, average in outs]
 
 

@@ -166,9 +166,8 @@ class Surgery:
         for parameter, direction in zip(self.parameters.values(), outcome.direction, strict=True):
             parameter.grad = direction
         self.count += 1
-        moved = outcome.moved
-        self.skipped += ~moved if isinstance(moved, Tensor) else not moved
-        self._moved = moved
+        self._moved = outcome.moved
+        self.skipped += ~outcome.moved if isinstance(outcome.moved, Tensor) else not outcome.moved
         return outcome.diagnostics
 
     def _step(
