@@ -1,10 +1,9 @@
 """The two passes in operations on whole lists, whose number does not grow with that of the leaves.
 
-For devices without kernels of their own, and for what a compiler traces: no value is read. Leaves
-of one kind are joined, or cut, to batches of ``PIECE`` entries: PyTorch adds up no list of tensors
-at once, and a sum for each leaf would be a launch for each. So a pass holds about ``PIECE`` float64
-numbers for each vector and output, whatever the size of the model. A compiler, which fuses what it
-sees, is shown leaf by leaf instead.
+For devices without kernels of their own: no value is read. Leaves of one kind are joined, or cut,
+to batches of ``PIECE`` entries: PyTorch adds up no list of tensors at once, and a sum for each leaf
+would be a launch for each. So a pass holds about ``PIECE`` float64 numbers for each vector and
+output, whatever the size of the model.
 
 A device without float64 (``mps``) computes in float32, with sums in blocks: there the squares of
 entries must be normal numbers of that dtype, sizes from about 1e-19 to 1e19.
@@ -122,9 +121,6 @@ def _write(result: Tensor, targets: list[Tensor]) -> None:
 
 def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Group leaves by their dtypes, and cut the groups to at most ``PIECE`` entries."""
-    if torch.compiler.is_compiling():
-        yield from ([row] for row in rows if size_of(row))
-        return
     groups: dict[tuple[torch.dtype | None, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(None if x is None else x.dtype for x in row), []).append(row)

@@ -69,10 +69,10 @@ def _usable(device: torch.device) -> bool:
 def runs_on(device: torch.device) -> bool:
     """Whether the kernels can be launched now.
 
-    Not under a compiler, nor while a CUDA graph is captured: a graph would copy the table again at
-    every replay, from memory that is the host's own by then.
+    Not while a CUDA graph is captured: it would copy the table again at every replay, from memory
+    that is the host's own by then.
     """
-    if device.type != "cuda" or torch.compiler.is_compiling() or not _usable(device):
+    if device.type != "cuda" or not _usable(device):
         return False
     return not torch.cuda.is_current_stream_capturing()
 

@@ -14,13 +14,8 @@ from tests.torch.engines_support import (
     CASES,
     LEAVES,
     SINGLE,
-    WIDE,
     Counter,
     normal,
-    numbers,
-    ragged,
-    require_sums,
-    scaled,
     take_step,
 )
 
@@ -71,26 +66,6 @@ def test_operations_do_not_grow_with_the_leaves() -> None:
         # two of a list of tensors are one of it
         counts.append([name for name in counter.found if name != "aten::cat"])
     assert counts[0] == counts[1]
-
-
-@pytest.mark.slow
-def test_a_compiler_sees_one_program() -> None:
-    rows, pairs = ragged(WIDE)[::5], [(1, 2), (2, 2)]
-    given = [tuple(None if x is None else x.clone() for x in row) for row in rows]
-    required = [tuple(None if x is None else x.clone() for x in row) for row in rows]
-
-    def step(rows: Any) -> Any:
-        sums, unit, finite = _foreach.inner_products(rows, pairs, check=(0,))
-        matrix: list[list[Any]] = [[1, 0, 0.5], [0, 0, 0.25], [0.1, 0, 0.9 * (sums[0] < torch.inf)]]
-        _foreach.combine(matrix, rows, rows, only_if=(True, True, finite))
-        return sums, unit
-
-    sums, unit = torch.compile(step, fullgraph=True, backend="aot_eager")(rows)
-    _, unit_again = step(required)
-    require_sums(scaled(given, 1 / unit.item()), pairs, sums)
-    assert unit == unit_again
-    for j in range(3):
-        assert numbers(rows, j) == numbers(required, j)
 
 
 @pytest.mark.slow
