@@ -15,7 +15,11 @@ WIDTH = 32
 
 
 def kept(**options: Any) -> Callable[..., Any]:
-    """Compile a function, kept on disk where there is a folder for that."""
+    """Compile a function, kept on disk where there is a folder for that.
+
+    What is kept counts as fresh while the function's own file is as it was: who changes this one
+    has to touch that of the kernels.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:

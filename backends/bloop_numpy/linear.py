@@ -124,8 +124,9 @@ def combine(
 ) -> tuple[Vector, ...]:
     """Return linear combinations of some vectors, one for each row of a matrix.
 
-    Output i is sum_j matrix[i][j] v_j. Each entry is computed in float64 and rounded once. A weight
-    that is the Python integer 0 leaves its vector unread, whatever it holds.
+    Output i is sum_j matrix[i][j] v_j. Each entry is computed in float64 and rounded once, but for
+    two rows over float32 leaves where ``kernels.combine`` says. A weight that is the Python integer
+    0 leaves its vector unread, whatever it holds.
 
     Args:
         matrix: rows of k numbers.

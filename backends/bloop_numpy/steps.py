@@ -21,8 +21,9 @@ def step(
 ) -> tuple[Vector, Vector]:
     """Return Bloop's direction and the next moving average of main gradients.
 
-    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Sums and
-    combinations are float64's, rounded once to each output's dtype. Where float64 entries of g_aux
+    d = g_main + lam pi(g_aux; e) and e <- (1 - rho) e + rho g_main, all leaves together. Sums are
+    float64's. So are combinations, rounded once to each output's dtype, but those of float32 leaves
+    whose weights all lie between 2^-20 and 16 are float32's. Where float64 entries of g_aux
     and ema lie further than a factor of 1e140 apart, the direction is NaN.
 
     Args:
