@@ -75,64 +75,70 @@ def advance(
         engine: what reads and writes the vectors.
         **given: the scalars that the method takes beside the gradients.
     """
-    losses = len(stack.leaves) - len(state.memory)
-    method = method.at(state.count, partial(as_scalar, stack=stack))
-    moved = _all_watched_finite(method, stack, losses, engine)
-    before = stack.leaves[losses:]
-    stack = _with_first_average(method, stack, state, moved, engine)
-    rows = method.memory(losses)
-    dtypes = [memory_dtypes(stack, losses, m) for m in range(len(rows))]
-    after: Sequence[Leaves] = ()
-    if method.project_on == "updated":
-        # not Algorithm 1: the averages move before the direction is taken
-        after = engine.combinations(stack, rows, dtypes)
-        after = [_moved(stack, moved, *pair) for pair in zip(after, before, strict=True)]
-        stack, rows = stack.of(*stack.leaves[:losses], *after), ()
-    direction, scalars, averages = _directed(
-        method, stack, state.scalars, rows, dtypes, engine, given
-    )
-    if rows:
-        after = [_moved(stack, moved, *pair) for pair in zip(averages, before, strict=True)]
+    losses, before = _split(stack, state)
+    method, stack, moved = _begun(method, stack, state, engine)
+    updated = method.project_on == "updated"
+    rows = () if updated else method.memory(losses)
+    direction, scalars, averages = _directed(method, stack, state, rows, engine, given)
+    after = stack.leaves[losses:]
+    if not updated:
+        after = tuple(_moved(stack, moved, *pair) for pair in zip(averages, before, strict=True))
     scalars = optree.tree_map(partial(_new_scalar, stack, moved), scalars, state.scalars)
     kept_out = 0 if moved is None else 1 - stack.xp.astype(moved, stack.xp.int32)
     count, skipped = stack.counter(state.count + 1), stack.counter(state.skipped + kept_out)
-    return direction, State(tuple(after), scalars, count, skipped), moved
+    return direction, State(after, scalars, count, skipped), moved
+
+
+def as_read(method: "Method", stack: Stack, state: State, engine: Engine = REFERENCE) -> Stack:
+    """Return the stack that the next step takes its inner products of, as for ``advance``."""
+    return _begun(method, stack, state, engine)[1]
+
+
+def _split(stack: Stack, state: State) -> tuple[int, tuple[Leaves, ...]]:
+    """Return how many vectors of a stack are gradients, and the others."""
+    losses = len(stack.leaves) - len(state.memory)
+    return losses, stack.leaves[losses:]
+
+
+def _begun(
+    method: "Method", stack: Stack, state: State, engine: Engine
+) -> tuple["Method", Stack, Scalar]:
+    """Return the method at this step, the stack that it reads, and whether memory may move."""
+    losses, before = _split(stack, state)
+    method = method.at(state.count, partial(as_scalar, stack=stack))
+    moved = _all_watched_finite(method, stack, losses, engine)
+    stack = _with_first_average(method, stack, state, moved, engine)
+    if method.project_on == "updated":
+        # not Algorithm 1: the averages move before the direction is taken
+        rows = method.memory(losses)
+        after = engine.combinations(stack, rows, _dtypes(stack, losses, rows))
+        moves = (_moved(stack, moved, *pair) for pair in zip(after, before, strict=True))
+        stack = stack.of(*stack.leaves[:losses], *moves)
+    return method, stack, moved
+
+
+def _dtypes(stack: Stack, losses: int, rows: Rows) -> list[list[Any]]:
+    return [memory_dtypes(stack, losses, m) for m in range(len(rows))]
 
 
 def _directed(
     method: Any,
     stack: Stack,
-    scalars: Any,
+    state: State,
     rows: Rows,
-    dtypes: Sequence[Any],
     engine: Engine,
     given: Mapping[str, Scalar],
 ) -> tuple[Leaves, Any, Sequence[Leaves]]:
     """Return the direction, the next scalars, and the averages that are still to be taken."""
+    losses, _ = _split(stack, state)
+    dtypes = _dtypes(stack, losses, rows)
     if engine is REFERENCE:  # some methods are more accurate on vectors than on a Gramian
-        direction, scalars = method.direct(stack, scalars, **given)
-        return direction, scalars, engine.combinations(stack, rows, dtypes[: len(rows)])
-    losses = len(stack.leaves) - len(dtypes)
+        direction, scalars = method.direct(stack, state.scalars, **given)
+        return direction, scalars, engine.combinations(stack, rows, dtypes)
     gram = engine.gramian(stack, method.pairs(losses))
-    (row, *_), scalars = method.matrix(gram, scalars, **given)
-    types = (stack.dtypes, *dtypes[: len(rows)])
-    direction, *averages = engine.combinations(stack, (row, *rows), types)
+    (row, *_), scalars = method.matrix(gram, state.scalars, **given)
+    direction, *averages = engine.combinations(stack, (row, *rows), (stack.dtypes, *dtypes))
     return direction, scalars, averages
-
-
-def as_read(method: "Method", stack: Stack, state: State, engine: Engine = REFERENCE) -> Stack:
-    """Return the stack that the next step takes its inner products of, as for ``advance``."""
-    losses = len(stack.leaves) - len(state.memory)
-    method = method.at(state.count, partial(as_scalar, stack=stack))
-    before = stack.leaves[losses:]
-    moved = _all_watched_finite(method, stack, losses, engine)
-    stack = _with_first_average(method, stack, state, moved, engine)
-    if method.project_on == "previous":
-        return stack
-    dtypes = [memory_dtypes(stack, losses, m) for m in range(len(before))]
-    after = engine.combinations(stack, method.memory(losses), dtypes)
-    after = [_moved(stack, moved, *pair) for pair in zip(after, before, strict=True)]
-    return stack.of(*stack.leaves[:losses], *after)
 
 
 def _all_watched_finite(method: "Method", stack: Stack, losses: int, engine: Engine) -> Scalar:
@@ -160,7 +166,7 @@ def _with_first_average(
     rows = [
         (*(int(not is_nothing(w)) for w in row[:losses]), *rest) for row in method.memory(losses)
     ]
-    dtypes = [memory_dtypes(stack, losses, m) for m in range(len(rows))]
+    dtypes = _dtypes(stack, losses, rows)
     first = zip(engine.combinations(stack, rows, dtypes), stack.leaves[losses:], strict=True)
     begun = [choose(stack, fresh, *pair) for pair in first]
     return stack.of(*stack.leaves[:losses], *begun)
