@@ -71,7 +71,13 @@ class Stack:
     ) -> Any:
         if self.readable:
             return _host.prepare(rows, outs, known)
-        flat = [flattened((*row, *out)) for row, out in zip(rows, outs, strict=True)]
+        flat = [
+            # kernels take addresses; operations on lists need one dimension
+            (*row, *out)
+            if self.engine is _triton and seen is not None and _in_order(out)
+            else flattened((*row, *out))
+            for row, out, seen in zip(rows, outs, known, strict=True)
+        ]
         width = len(rows[0]) if rows else 0
         return Calls(self.engine, [row[:width] for row in flat], [row[width:] for row in flat])
 
@@ -126,6 +132,10 @@ class Stack:
         # what only its unit keeps from underflowing is out of reach here, and shows
         true = torch.where((true == 0) & (scalars[:-1] != 0), torch.nan, true)
         return torch.cat([true, 1 - scalars[-1:]])
+
+
+def _in_order(out: Row) -> bool:
+    return all(x is None or x.is_contiguous() for x in out)
 
 
 def _engine_for(rows: Sequence[Row]) -> Any:
