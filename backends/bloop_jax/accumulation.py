@@ -45,7 +45,8 @@ def accumulate(
     Raises:
         ValueError: ``every`` or ``losses`` is too small; in ``update``, a mean and a gradient
             differ in structure.
-        TypeError: in ``update``, auxiliary gradients are missing or were given twice.
+        TypeError: an argument is none of the above; in ``update``, auxiliary gradients are missing
+            or were given twice.
 
     Example:
         >>> from bloop_jax import bloop
@@ -62,9 +63,7 @@ def accumulate(
 
     Source: Algorithm 1, whose gradients are means over the batch.
     """
-    for name, number, least in (("every", every, 1), ("losses", losses, 2)):
-        if number < least:
-            raise ValueError(f"{name} must be at least {least}; found {number}")
+    _check_options(optimiser, every=(every, 1), losses=(losses, 2))
     inner = optax.with_extra_args_support(optimiser)
 
     def init(params: Vector) -> AccumulatedState:
@@ -109,6 +108,17 @@ def accumulate(
         return done
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _check_options(optimiser: Any, **numbers: tuple[Any, int]) -> None:
+    """Raise unless there is an optimiser, and each number is an integer and large enough."""
+    if not all(hasattr(optimiser, name) for name in ("init", "update")):
+        raise TypeError(f"optimiser must be an optax transformation; found {optimiser!r}")
+    for name, (number, least) in numbers.items():
+        if not isinstance(number, int):
+            raise TypeError(f"{name} must be an integer; found {number!r}")
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}; found {number}")
 
 
 def _joined(others: list[Vector]) -> Any:

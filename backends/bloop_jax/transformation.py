@@ -9,7 +9,7 @@ import optax
 from bloop_jax.core import take
 from bloop_jax.gradients import MISSING, separated
 from bloop_jax.linear import AxisName
-from bloop_jax.trees import flatten
+from bloop_jax.trees import flatten, leaves_by_path
 from bloop_ref import Bloop, State
 from bloop_ref.aliases import Schedule, Vector
 from bloop_ref.surgery import GramMethod, Method, PerLeaf
@@ -74,7 +74,8 @@ def surgery(
 
     def start(params: Vector) -> Any:
         leaves, structure = flatten(params)
-        state = method.init(leaves, losses)
+        with leaves_by_path(like=params):
+            state = method.init(leaves, losses)
         if not isinstance(state, State):
             return state
         return state._replace(memory=tuple(jax.tree.unflatten(structure, x) for x in state.memory))

@@ -1,7 +1,8 @@
 """Gradients as lists of leaves: any pytree that JAX knows, Flax's and Equinox's among them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -63,22 +64,25 @@ def aligned(
                 f"{name} must have the tree structure of {first}: "
                 f"required {structure}, found {found}"
             )
-    try:
+    with leaves_by_path(**vectors):
         stack = align(**{name: leaves for name, (leaves, _) in flat.items()})
-    except (TypeError, ValueError) as error:
-        raise type(error)(_with_paths(str(error), vectors)) from None
     if stack.xp is not jax.numpy and any(x is not None for leaves in stack.leaves for x in leaves):
         raise TypeError(f"{first} must hold JAX arrays; found arrays of {stack.xp.__name__}")
     return replace(stack, xp=jax.numpy), lambda leaves: jax.tree.unflatten(structure, leaves)
 
 
-def _with_paths(message: str, vectors: Mapping[str, Vector]) -> str:
-    """Return a message with leaves called as the user does, where it counts them."""
+@contextmanager
+def leaves_by_path(**vectors: Vector) -> Iterator[None]:
+    """Let errors about the leaves of vectors, given by name, call them as the user does."""
 
     def named(found: re.Match[str]) -> str:
         name, position = found.groups()
         paths, _ = jax.tree.flatten_with_path(vectors[name], is_leaf=lambda x: x is None)
         return name + jax.tree_util.keystr(paths[int(position)][0])
 
-    names = "|".join(map(re.escape, vectors))
-    return re.sub(rf"({names})\[(\d+)\]", named, message)
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        names = "|".join(map(re.escape, vectors))
+        message = re.sub(rf"\b({names})\[(\d+)\]", named, str(error))
+        raise type(error)(message) from None

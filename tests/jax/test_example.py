@@ -14,8 +14,7 @@ import bloop_ref
 from bloop_jax.gradients import MISSING, separated
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples"
-MOST_LINES = 50
-MOST_OF_THEM = 40
+MOST_LINES = 40
 """Lines that the user writes: blank ones, comments and docstrings are not counted."""
 EXAMPLES = {
     "jax_nnx": ("flax", "orbax.checkpoint"),
@@ -78,5 +77,4 @@ def test_loops_take_the_references_steps_and_resume_bit_for_bit(
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_are_short(name: str) -> None:
     lines = [line.strip() for line in (FOLDER / f"{name}.py").read_text().splitlines()]
-    assert len(lines) < MOST_LINES
-    assert sum(bool(x) and x[0] != "#" and x[:3] != '"""' for x in lines) <= MOST_OF_THEM
+    assert sum(bool(x) and x[0] != "#" and x[:3] != '"""' for x in lines) < MOST_LINES
