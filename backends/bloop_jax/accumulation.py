@@ -100,7 +100,7 @@ def accumulate(
 
         def wait() -> tuple[Vector, AccumulatedState]:
             shapes, _ = jax.eval_shape(take)
-            nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+            nothing = jax.tree.map(jnp.zeros_like, shapes)  # which vary over a mesh as those do
             main, *others = means
             return nothing, AccumulatedState(state.inner, main, _joined(others), count)
 
