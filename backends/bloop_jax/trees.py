@@ -24,6 +24,7 @@ def beside(model: Vector, vector: Vector) -> Vector:
     ``optax.masked`` and ``optax.partition`` hide parts of the gradients from what is within them,
     but not of extra arguments. A vector that does not fit is returned as it is.
     """
+    structure: Any  # whose methods are not annotated
     if vector is None:
         leaves, structure = flatten(model)
         return jax.tree.unflatten(structure, [None] * len(leaves))

@@ -1,6 +1,7 @@
 """Flax NNX with orbax: micro-batches, clipping, save and resume."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,9 @@ PIXELS, LABELS = (jnp.asarray(x) for x in load_digits(return_X_y=True))
 
 
 @nnx.jit
-def train_step(model: nnx.Sequential, optimiser: nnx.Optimizer, number: int) -> None:
+def train_step(
+    model: nnx.Sequential, optimiser: nnx.Optimizer[nnx.Sequential], number: int
+) -> None:
     """Take in a micro-batch: cross-entropy, and how far noise moves the outputs."""
     key = jax.random.key(number)
     rows = jax.random.randint(key, (64,), 0, len(LABELS))
@@ -28,7 +31,7 @@ def train_step(model: nnx.Sequential, optimiser: nnx.Optimizer, number: int) -> 
     optimiser.update(model, g_main, aux_grads=g_aux)
 
 
-def train(steps: int, folder: Path) -> nnx.State:
+def train(steps: int, folder: Path) -> Any:
     """Return the parameters after so many micro-batches, going on from a folder if there is one."""
     rngs = nnx.Rngs(0)
     model = nnx.Sequential(nnx.Linear(64, 32, rngs=rngs), nnx.relu, nnx.Linear(32, 10, rngs=rngs))

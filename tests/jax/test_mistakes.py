@@ -127,7 +127,7 @@ MISTAKES = {
         "state.count must be an integer >= 0; found -1",
     ),
     "no lam": Mistake(
-        lambda: bloop_jax.bloop(None, 0.1),  # type: ignore[arg-type]
+        lambda: bloop_jax.bloop(None, 0.1),
         TypeError,
         "lam must be a finite number >= 0; found None",
     ),
@@ -152,7 +152,7 @@ MISTAKES = {
         "main_loss must be given with a level: required the value of L_main, found none",
     ),
     "a method to accumulate for": Mistake(
-        lambda: bloop_jax.accumulate(Mixed(1), 2),  # type: ignore[arg-type]
+        lambda: bloop_jax.accumulate(Mixed(1), 2),
         TypeError,
         f"optimiser must be an optax transformation; found {Mixed(1)!r}",
     ),

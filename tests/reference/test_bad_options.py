@@ -195,8 +195,9 @@ def test_counters_of_a_state(name: str) -> None:
         (1.0, TypeError, "found 1.0"),
         (np.ones(2, int), TypeError, r"found an array of shape \(2,\) and dtype int64"),
     ):
+        state: Any = bloop.init(G)
         with pytest.raises(error, match=rf"^state\.{name} must be an integer >= 0; {found}$"):
-            bloop.step([G, G], bloop.init(G)._replace(**{name: value}))
+            bloop.step([G, G], state._replace(**{name: value}))
 
 
 def test_state_of_another_method() -> None:
