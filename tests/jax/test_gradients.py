@@ -64,6 +64,23 @@ def test_what_stands_before_sees_no_extra_argument() -> None:
     same(eager(first, TREE, aux_grads=AUX)[0], eager(bloop(), clipped, aux_grads=AUX)[0])
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda x: bloop_jax.accumulate(x, 1),
+        lambda x: bloop_jax.ire(x, kappa=1.0, fraction=0.5, warmup=2),
+    ],
+    ids=["accumulate", "ire"],
+)
+def test_wrappers_hand_gradients_on_as_they_came(around: Any) -> None:
+    first = optax.chain(optax.scale(0.5), bloop())
+    together = step(around(first), Gradients(TREE, AUX))[0]
+    beside = step(around(first), TREE, aux_grads=AUX)[0]
+    same(together, eager(first, Gradients(TREE, AUX))[0])
+    same(beside, eager(first, TREE, aux_grads=AUX)[0])
+    assert not all(map(np.array_equal, *map(jax.tree.leaves, (together, beside))))
+
+
 ELSEWHERE = {
     "adam": lambda: optax.chain(optax.adam(0.1), bloop()),
     "momentum": lambda: optax.chain(optax.trace(0.9), bloop()),
