@@ -34,7 +34,8 @@ def accumulate(
     moves once a step, by the gradient of the whole batch. ``optax.MultiSteps`` would average the
     main gradients and pass on the auxiliary one of the last micro-batch alone. Gradients come as to
     ``surgery`` and go on in the same way; a micro-batch without an auxiliary loss counts as one
-    whose gradient is zero. The means take the room of one more gradient for each loss, at least
+    whose gradient is zero. A run that goes on with a smaller ``every`` takes its first step as soon
+    as it has seen so many. The means take the room of one more gradient for each loss, at least
     float32.
 
     Args:
@@ -104,7 +105,7 @@ def accumulate(
             main, *others = means
             return nothing, AccumulatedState(state.inner, main, _joined(others), count)
 
-        done: tuple[Vector, AccumulatedState] = lax.cond(count == every, take, wait)
+        done: tuple[Vector, AccumulatedState] = lax.cond(count >= every, take, wait)
         return done
 
     return optax.GradientTransformationExtraArgs(init, update)

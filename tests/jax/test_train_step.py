@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import bloop_jax
@@ -86,3 +87,17 @@ def test_every_step_is_the_references_in_one_program(gradients: Any, close: Any)
     program = str(jax.make_jaxpr(step)(params, state, x, 1.0))
     assert ("remat" in program or "checkpoint" in program) == (gradients is rematerialised)
     assert ("bf16" in program) == (gradients is with_masters)
+
+
+def test_lam_and_rho_are_read_and_set_between_steps() -> None:
+    """By optax's own way; numbers are exact."""
+    optimiser = optax.inject_hyperparams(bloop_jax.bloop)(lam=LAM, rho=RHO)
+    g, a = jnp.array([4.0, 0.0]), jnp.array([2.0, 8.0])
+    both, state, update = bloop_jax.Gradients(g, a), optimiser.init(g), jax.jit(optimiser.update)
+    _, state = update(both, state, g)
+    np.testing.assert_array_equal(state.inner_state.ema, RHO * g)
+    assert (float(state.hyperparams["lam"]), float(state.hyperparams["rho"])) == (LAM, RHO)
+    state.hyperparams.update(lam=jnp.float32(2), rho=jnp.float32(1))
+    direction, state = update(both, state, g)
+    np.testing.assert_array_equal(direction, [4.0, 16.0])
+    np.testing.assert_array_equal(state.inner_state.ema, g)
