@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 import bloop_jax
 
 CHAIN = optax.chain(bloop_jax.bloop(0.5, 0.03), optax.clip_by_global_norm(1.0), optax.adam(3e-3))
+OPTIMISER = bloop_jax.accumulate(CHAIN, every=2)
 PIXELS, LABELS = (jnp.asarray(x) for x in load_digits(return_X_y=True))
 
 
@@ -35,7 +36,7 @@ def train(steps: int, folder: Path) -> Any:
     """Return the parameters after so many micro-batches, going on from a folder if there is one."""
     rngs = nnx.Rngs(0)
     model = nnx.Sequential(nnx.Linear(64, 32, rngs=rngs), nnx.relu, nnx.Linear(32, 10, rngs=rngs))
-    optimiser = nnx.Optimizer(model, bloop_jax.accumulate(CHAIN, every=2), wrt=nnx.Param)
+    optimiser = nnx.Optimizer(model, OPTIMISER, wrt=nnx.Param)
     with ocp.StandardCheckpointer() as checkpointer:
         if folder.exists():
             both = checkpointer.restore(folder, nnx.state((model, optimiser)))

@@ -29,12 +29,9 @@ def bloop(*behind: Any, **options: Any) -> Any:
     return optax.chain(bloop_jax.bloop(LAM, RHO, **options), *behind)
 
 
-def eager(optimiser: Any, updates: Any, params: Any = TREE, **extra: Any) -> Any:
+def step(optimiser: Any, updates: Any, params: Any = TREE, **extra: Any) -> Any:
+    """Return what a first step does, without ``jit``: nothing is compiled for one test alone."""
     return optimiser.update(updates, optimiser.init(params), params, **extra)
-
-
-def step(optimiser: Any, *arguments: Any, **extra: Any) -> Any:
-    return eager(optimiser._replace(update=jax.jit(optimiser.update)), *arguments, **extra)
 
 
 @pytest.mark.parametrize("aux", [AUX, (AUX, OTHER)], ids=["two", "three"])
@@ -50,18 +47,18 @@ def test_what_stands_before_changes_all_gradients_of_one_value() -> None:
     """Clipped together to norm 1: ||d|| <= ||g|| + lam ||a|| <= (1 + lam^2)^(1/2)."""
     first = optax.chain(optax.clip_by_global_norm(1.0), bloop())
     both = Gradients(*(jax.tree.map(lambda x: 1000 * x, g) for g in (TREE, AUX)))
-    found, _ = eager(first, both)
+    found, _ = step(first, both)
     size = norm(flat([np.asarray(x) for x in jax.tree.leaves(found)]))
     assert size <= (1 + LAM**2) ** 0.5 + row_rounding(2.0**-24, 2, 1 + LAM)
     clipped, _ = optax.clip_by_global_norm(1.0).update(both, optax.EmptyState())
-    same(found, eager(bloop(), clipped)[0])
+    same(found, step(bloop(), clipped)[0])
 
 
 def test_what_stands_before_sees_no_extra_argument() -> None:
     """Which no transformation can notice; the guide says so."""
     first = optax.chain(optax.clip_by_global_norm(1.0), bloop())
     clipped, _ = optax.clip_by_global_norm(1.0).update(TREE, optax.EmptyState())
-    same(eager(first, TREE, aux_grads=AUX)[0], eager(bloop(), clipped, aux_grads=AUX)[0])
+    same(step(first, TREE, aux_grads=AUX)[0], step(bloop(), clipped, aux_grads=AUX)[0])
 
 
 @pytest.mark.parametrize(
@@ -76,8 +73,8 @@ def test_wrappers_hand_gradients_on_as_they_came(around: Any) -> None:
     first = optax.chain(optax.scale(0.5), bloop())
     together = step(around(first), Gradients(TREE, AUX))[0]
     beside = step(around(first), TREE, aux_grads=AUX)[0]
-    same(together, eager(first, Gradients(TREE, AUX))[0])
-    same(beside, eager(first, TREE, aux_grads=AUX)[0])
+    same(together, step(first, Gradients(TREE, AUX))[0])
+    same(beside, step(first, TREE, aux_grads=AUX)[0])
     assert not all(map(np.array_equal, *map(jax.tree.leaves, (together, beside))))
 
 
@@ -96,7 +93,7 @@ def test_what_expects_vectors_like_the_parameters_takes_no_gradients_in_one_valu
     name: str,
 ) -> None:
     with pytest.raises((TypeError, ValueError), match="Gradients"):
-        eager(ELSEWHERE[name](), Gradients(TREE, AUX))
+        step(ELSEWHERE[name](), Gradients(TREE, AUX))
 
 
 @pytest.mark.parametrize("bad", [0, 1], ids=["main", "auxiliary"])
@@ -107,7 +104,7 @@ def test_apply_if_finite_behind_the_surgery_keeps_what_is_bad_from_the_parameter
     gradients = [TREE, AUX]
     _, good = step(optimiser, Gradients(*gradients))
     gradients[bad] = gradients[bad] | {"w": jnp.array([jnp.nan, 1.0])}
-    updates, state = jax.jit(optimiser.update)(Gradients(*gradients), good, TREE)
+    updates, state = optimiser.update(Gradients(*gradients), good, TREE)
     same(updates, jax.tree.map(jnp.zeros_like, TREE))
     same(state[1].inner_state, good[1].inner_state)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(state[0].ema))
@@ -166,7 +163,7 @@ def test_a_step_without_an_auxiliary_loss_is_one_whose_gradient_is_zero(method: 
     ours = bloop_jax.surgery(method)
     zero = jax.tree.map(jnp.zeros_like, TREE)
     _, state = step(ours, TREE, aux_grads=AUX)
-    update = jax.jit(ours.update)
+    update = ours.update
     required = update(TREE, state, aux_grads=zero)
     same(update(TREE, state, aux_grads=None), required)
     same(update(Gradients(TREE, None), state), required)
@@ -180,7 +177,7 @@ def test_one_of_several_auxiliary_losses_may_be_absent() -> None:
 
 def test_a_micro_batch_without_an_auxiliary_loss_counts_as_zero() -> None:
     optimiser = bloop_jax.accumulate(bloop(optax.sgd(1.0)), 2)
-    update = jax.jit(optimiser.update)
+    update = optimiser.update
     state = optimiser.init(TREE)
     for aux in (AUX, None):
         updates, state = update(Gradients(TREE, aux), state, TREE)
@@ -191,7 +188,7 @@ def test_a_micro_batch_without_an_auxiliary_loss_counts_as_zero() -> None:
 def test_micro_batches_of_three_losses() -> None:
     inner = optax.chain(bloop_jax.surgery(Mixed(lam=[0.5, 2]), losses=3), optax.sgd(1.0))
     optimiser = bloop_jax.accumulate(inner, 2, losses=3)
-    update, state = jax.jit(optimiser.update), optimiser.init(TREE)
+    update, state = optimiser.update, optimiser.init(TREE)
     for aux in ((AUX, TREE), (OTHER, AUX)):
         updates, state = update(TREE, state, TREE, aux_grads=aux)
     means = tuple(
