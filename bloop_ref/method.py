@@ -20,7 +20,7 @@ from bloop_ref.aliases import Leaves, Rows, Scalar, Vector
 from bloop_ref.arrays import quiet
 from bloop_ref.diagnostics import Diagnostics, of_stack
 from bloop_ref.driver import State, advance, as_read, zeros
-from bloop_ref.scalars import check_choice, check_schedule, is_nothing
+from bloop_ref.scalars import check_choice, check_count, check_schedule, is_nothing
 from bloop_ref.vectors import Stack, align
 
 
@@ -140,8 +140,10 @@ class Method(ABC):
 
         Raises:
             TypeError: a leaf is no floating array, array libraries are mixed, or ``state`` is none.
-            ValueError: structures, shapes or devices differ, the number of gradients is wrong, or
-                an option is out of range.
+            ValueError: structures, shapes or devices differ, the number of gradients is wrong, an
+                option is out of range, or ``state`` is that of another method or of another number
+                of losses, or has a negative count. Its vectors are not searched for NaN, which
+                shows in the direction.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
         stack = self.aligned(gradients, state)
@@ -177,6 +179,8 @@ class Method(ABC):
             raise TypeError(
                 f"state must be a State, as init and step return it; found {type(state).__name__}"
             )
+        for name in ("count", "skipped"):
+            check_count(f"state.{name}", getattr(state, name))
         required = self._form(len(gradients))
         found = len(state.memory), optree.tree_structure(state.scalars).num_leaves
         if found != required:

@@ -57,38 +57,10 @@ def _advanced(
     method: Method, stack: Stack, state: State, engine: Engine, given: dict[str, Scalar]
 ) -> tuple[Any, State]:
     losses = len(stack.leaves) - len(state.memory)
-    if isinstance(method, GramMethod):
-        if method.reads_values(losses):
-            method = _replaced(method, matrix=_on_host(method))
-    else:
-        engine, method = _directly(method, engine, losses)
+    if isinstance(method, GramMethod) and method.reads_values(losses):
+        method = _replaced(method, matrix=_on_host(method))
     direction, after, _ = advance(method, stack, state, engine, **given)
     return direction, after
-
-
-class _Done(tuple[Any, ...]):
-    """The leaves of a direction where the driver looks for a row of weights."""
-
-
-def _directly(method: Any, engine: Engine, losses: int) -> tuple[Engine, Method]:
-    """Return engine and method for one that needs the squared norms of the whole, and no matrix."""
-    squares = tuple((k, k) for k in range(losses))
-
-    def matrix(seen: Any, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
-        stack, gram = seen
-        direction, scalars = method.direct(stack, scalars, gram=gram, **given)
-        return (_Done(direction),), scalars
-
-    def combined(stack: Stack, rows: Rows, dtypes: Sequence[Any]) -> Any:
-        pairs = zip(rows, dtypes, strict=True)
-        return [
-            row if isinstance(row, _Done) else engine.combinations(stack, (row,), (types,))[0]
-            for row, types in pairs
-        ]
-
-    products: Any = lambda stack, pairs: (stack, engine.gramian(stack, squares))  # noqa: E731
-    own = _replaced(method, pairs=lambda losses: (), matrix=matrix)
-    return engine._replace(gramian=products, combinations=combined), own
 
 
 def diagnostics(
