@@ -1,7 +1,7 @@
 """How the vectors of a step lie to one another."""
 
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import array_api_compat
 import optree
@@ -146,9 +146,9 @@ def diagnostics(g_main: Vector, g_aux: Vector, ema: Vector) -> Diagnostics:
 
 def of_stack(stack: Stack, losses: int) -> Diagnostics:
     """Return the diagnostics of a stack of so many gradients, and memory, as arrays."""
-    found = measured(gramian(stack, all_pairs(len(stack.leaves))), losses)
-    if stack.wide is None:
-        return found
-    # arithmetic on zero-dimensional NumPy arrays returns scalars
-    arrays: Diagnostics = optree.tree_map(stack.xp.asarray, found)
-    return arrays
+    found: Any = measured(gramian(stack, all_pairs(len(stack.leaves))), losses)
+    if stack.wide is not None:
+        # arithmetic on zero-dimensional NumPy arrays returns scalars
+        found = optree.tree_map(stack.xp.asarray, found)
+    seen: Diagnostics = found
+    return seen

@@ -37,7 +37,7 @@ def together(parts: Sequence[Diagnostics], losses: int, size: int) -> Diagnostic
     largest = sizes.amax(0).clamp_min(tiny)
     norms = largest * (sizes / largest).square().sum(0).sqrt()
     shares = sizes / norms.clamp_min(tiny)
-    whole = torch.einsum("li,lj,lij->ij", shares, shares, cosines.unflatten(1, (size, size)))
+    whole = torch.einsum("li,lj,lij->ij", shares, shares, cosines.view(-1, size, size))
     found, rows = _scalars(norms, first), [_scalars(row, first) for row in whole]
     return Diagnostics(found[:losses], found[losses:], tuple(rows))
 

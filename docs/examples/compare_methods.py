@@ -112,6 +112,7 @@ def sweep(lams: Sequence[float], seeds: int, steps: int) -> Iterator[Result]:
     x, y = torch.tensor(pixels, dtype=torch.float32), torch.tensor(digits)
     x = (x - x.mean()) / x.std()
     held = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)) < len(y) // 5
+    runs: list[tuple[str, float | None, Method]]
     runs = [(name, lam, make(lam)) for name, make in WEIGHED.items() for lam in lams]
     runs += [(name, None, method) for name, method in OTHERS.items()]
     for seed in range(seeds):
@@ -140,7 +141,8 @@ def draw(results: Sequence[Result], steps: int) -> Figure:
     figure = Figure(figsize=(8.5, 5.5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     for name in (*OTHERS, *reversed(WEIGHED)):
-        style = {"markersize": 7, "markeredgecolor": "white", "zorder": 3} | STYLES[name]
+        style: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "zorder": 3}
+        style |= STYLES[name]
         if name in OTHERS:
             style |= {"linestyle": "", "markeredgecolor": style["color"], "zorder": 4}
         mine = [r for r in results if r.method == name]

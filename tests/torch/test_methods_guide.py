@@ -21,8 +21,8 @@ def table() -> Iterator[tuple[str, list[str], list[str]]]:
         if line.startswith("| `"):
             name, *_, options, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
             required, _, others = options.partition(";")
-            parts = (re.findall(r"`(\w+)`", part) for part in (required, others))
-            yield (name.strip("`"), *parts)
+            first, second = (re.findall(r"`(\w+)`", part) for part in (required, others))
+            yield name.strip("`"), first, second
 
 
 @pytest.mark.parametrize(("name", "required", "others"), list(table()), ids=str)
