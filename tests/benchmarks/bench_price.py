@@ -62,15 +62,28 @@ def training(prepare: Callable[[Problem], Run], problem: Problem) -> tuple[Run, 
     return step, sum(x.nbytes for vector in averages for x in vector if x is not None)
 
 
-def measure(model: str, case: str, rounds: int) -> Measured:
-    """Measure every contestant on one model and case."""
+def contestants(model: str, case: str) -> dict[str, tuple[Run, float]]:
+    """Return the steps of all contestants, each of a model of its own, and what they keep."""
     torch.manual_seed(0)
-    runs, memory = {}, {}
+    return {
+        name: training(prepare, CASES[case](MODELS[model]()))
+        for name, prepare in CONTESTANTS.items()
+    }
+
+
+def memory(model: str, case: str) -> dict[str, float]:
+    """Return every contestant's bytes."""
+    found = {}
     with heap("fresh"):
-        for name, prepare in CONTESTANTS.items():
-            run, kept = training(prepare, CASES[case](MODELS[model]()))
+        for name, (run, kept) in contestants(model, case).items():
             run()
-            runs[name], memory[name] = run, growth(run) + kept
+            found[name] = growth(run) + kept
+    return found
+
+
+def measure(model: str, case: str, rounds: int, memory: dict[str, float]) -> Measured:
+    """Measure every contestant's time on one model and case."""
+    runs = {name: run for name, (run, _) in contestants(model, case).items()}
     seconds = interleaved(list(runs.values()), rounds, "warm", time.process_time)
     return Measured(model, case, dict(zip(runs, seconds, strict=True)), memory)
 
@@ -112,7 +125,9 @@ def main() -> None:
         parser.error("--rounds must be at least 9")
     console = Console(width=250 if args.markdown else None)
     pairs = [(model, case) for model in args.model or MODELS for case in args.case or CASES]
-    found = [measure(model, case, args.rounds) for model, case in pairs]
+    # first, for what a warm heap keeps would hide the growth
+    sizes = [memory(*pair) for pair in pairs]
+    found = [measure(*pair, args.rounds, size) for pair, size in zip(pairs, sizes, strict=True)]
     console.print(f"{machine()}; torch {torch.__version__}; medians of {args.rounds} rounds.\n")
     for title, table in (
         ("Processor time, multiples of the weighted sum's", times(found)),
