@@ -42,6 +42,11 @@ class Diagnostics(NamedTuple):
         ema = ["ema"] if averages == 1 else [f"ema_{k}" for k in range(averages)]
         return ("main", *aux, *ema)
 
+    @property
+    def derived(self) -> dict[str, Scalar]:
+        """What ``as_dict`` has beside norms and cosines: Bloop's projection coefficient."""
+        return {"coefficient": self.coefficient} if self.names == BLOOP else {}
+
     def as_dict(self, prefix: str = "") -> dict[str, Scalar]:
         """Return all numbers by flat names, as loggers take them.
 
@@ -65,8 +70,7 @@ class Diagnostics(NamedTuple):
             f"cos_{one}_{other}": self.cosines[i][j]
             for (i, one), (j, other) in combinations(enumerate(self.names), 2)
         }
-        derived = {"coefficient": self.coefficient} if self.names == BLOOP else {}
-        return {f"{prefix}{name}": x for name, x in (norms | cosines | derived).items()}
+        return {f"{prefix}{name}": x for name, x in (norms | cosines | self.derived).items()}
 
     @property
     def norm_main(self) -> Scalar:
