@@ -152,9 +152,13 @@ class Method(ABC):
         return stack.unflatten(direction), after._replace(memory=memory)
 
     @quiet
-    def diagnostics(self, gradients: Sequence[Vector], state: State) -> Diagnostics:
+    def diagnostics(self, gradients: Sequence[Vector], state: Any) -> Diagnostics:
         """Return norms and cosines of the vectors that the next step reads; as in ``step``."""
-        return of_stack(as_read(self, self.aligned(gradients, state), state))
+        return of_stack(self.read(gradients, state), len(gradients))
+
+    def read(self, gradients: Sequence[Vector], state: Any) -> Stack:
+        """Return the vectors that the next step reads: the gradients, then what is remembered."""
+        return as_read(self, self.aligned(gradients, state), state)
 
     def __call__(self, *gradients: Vector, **given: Scalar) -> Vector:
         """Return the direction of a first step, for g_main, g_aux, ...: as ``step`` does."""

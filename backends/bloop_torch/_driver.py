@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from bloop_ref import Diagnostics, Gramian, State
-from bloop_ref.diagnostics import all_pairs, measured
+from bloop_ref.diagnostics import measured
 from bloop_ref.gram_method import GramMethod
+from bloop_ref.gramian import all_pairs
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
 from bloop_torch._leaves import Row, same_memory_order, writable
@@ -79,7 +80,7 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     weights = [_scaled(row, losses, 1, step.scale)]
     weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
     stack.combine(weights, only_if=(True, *(moved if keeps else False for _ in memory)))
-    return Outcome(direction, scalars, moved, measured(gram) if step.diagnose else None)
+    return Outcome(direction, scalars, moved, measured(gram, losses) if step.diagnose else None)
 
 
 def _remember(stack: Stack, rows: Sequence[Sequence[Any]], moved: Any, step: Step) -> None:
