@@ -27,9 +27,6 @@ def table() -> Iterator[tuple[str, list[str], list[str]]]:
 
 @pytest.mark.parametrize(("name", "required", "others"), list(table()), ids=str)
 def test_the_table_has_the_options(name: str, required: list[str], others: list[str]) -> None:
-    if "Bloop" in others:  # those of another line
-        others = [*others, *next(rest for method, _, rest in table() if method == "Bloop")]
-        others.remove("Bloop")
     parameters = signature(getattr(surgery, name)).parameters.values()
     options = [p for p in parameters if p.name != "nonfinite"]
     assert required == [p.name for p in options if p.default is Parameter.empty]
