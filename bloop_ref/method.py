@@ -142,8 +142,8 @@ class Method(ABC):
             TypeError: a leaf is no floating array, array libraries are mixed, or ``state`` is none.
             ValueError: structures, shapes or devices differ, the number of gradients is wrong, an
                 option is out of range, or ``state`` is that of another method or of another number
-                of losses, or has a negative count. Its vectors are not searched for NaN, which
-                shows in the direction.
+                of losses, or counts from a negative number, where counters are NumPy's. Its vectors
+                are not searched for NaN, which shows in the direction.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
         stack = self.aligned(gradients, state)

@@ -121,10 +121,10 @@ MISTAKES = {
         ValueError,
         "state.memory[0]['b'] must have the shape of gradients[0]['b']: required (3,), found (5,)",
     ),
-    "a negative count": Mistake(
-        lambda: update(state=STATE._replace(count=jnp.asarray(-1))),
-        ValueError,
-        "state.count must be an integer >= 0; found -1",
+    "a count that is no integer": Mistake(
+        lambda: update(state=STATE._replace(count=jnp.ones(()))),
+        TypeError,
+        "state.count must be an integer >= 0; found an array of shape () and dtype float32",
     ),
     "no lam": Mistake(
         lambda: bloop_jax.bloop(None, 0.1),
