@@ -11,7 +11,7 @@ from torch import Tensor
 from bloop_ref import Gramian, State
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.surgery import SamGS
-from bloop_torch._driver import Outcome, Step, raise_if_bad, settled, take_step, unscaled
+from bloop_torch._driver import Outcome, Step, all_of, raise_if_bad, settled, take_step, unscaled
 from bloop_torch._leaves import Row
 from bloop_torch._shards import is_sharded, local, spread
 from bloop_torch._stack import Stack
@@ -21,9 +21,12 @@ def take_leafwise_step(
     rows: Sequence[Row], step: Step, states: Sequence[State], method: GramMethod
 ) -> tuple[Outcome, tuple[State, ...]]:
     """Take a step of a method on every leaf by itself, with a state for each."""
+    if method.nonfinite == "raise":  # before any leaf moves
+        for row in rows:
+            raise_if_bad(step, Stack([row], [()]).gramian((), check=step.check)[1])
     direction: list[Tensor | None] = []
     after: list[State] = []
-    flags: list[Tensor | bool] = []
+    flags: list[tuple[Tensor | bool, Tensor | bool]] = []
     for row, state in zip(rows, states, strict=True):
         if all(x is None for x in row):
             direction.append(None)
@@ -33,10 +36,15 @@ def take_leafwise_step(
         outcome = take_step([(*row, *state.memory)], of_leaf, method)
         direction += outcome.direction
         after.append(settled(state, outcome))
-        flags.append(outcome.moved)
+        flags.append((outcome.moved, outcome.finite))
+    moved, finite = (_all([pair[k] for pair in flags]) for k in range(2))
+    return Outcome(direction, None, moved, finite, None), tuple(after)
+
+
+def _all(flags: Sequence[Tensor | bool]) -> Tensor | bool:
+    """Return whether all flags are true, without waiting for those that are tensors."""
     tensors = [flag for flag in flags if isinstance(flag, Tensor)]
-    moved = torch.stack([x.to(tensors[0].device) for x in tensors]).all() if tensors else all(flags)
-    return Outcome(direction, None, moved, None), tuple(after)
+    return torch.stack([x.to(tensors[0].device) for x in tensors]).all() if tensors else all(flags)
 
 
 def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outcome, Any]:
@@ -51,8 +59,9 @@ def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outco
             f"{type(step.method).__name__} is none of bloop_ref.surgery, has no matrix, and takes "
             "no sharded gradients (DTensor)"
         )
-    gram, finite = stack.gramian(diagonal, check=step.check)
-    raise_if_bad(step, finite)
+    gram, flags = stack.gramian(diagonal, check=step.check)
+    raise_if_bad(step, flags)
+    finite = all_of(flags, step.check)
     columns = [[_over(local(x), step.scale) for x in c] for c in zip(*rows, strict=True)]
     given = dict(step.given)
     if diagonal:  # only the norms need what the other processes have
@@ -67,7 +76,8 @@ def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outco
         spread(_over(x, 1 / step.scale), like=y) for x, y in zip(direction, like, strict=True)
     ]
     after = optree.tree_map(lambda new, old: _kept(new, old, finite), after, state)
-    return Outcome(result, None, finite, None), after
+    step.begun()
+    return Outcome(result, None, finite, finite, None), after
 
 
 def _kept(new: Any, old: Any, finite: Any) -> Any:
