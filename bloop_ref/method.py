@@ -20,7 +20,7 @@ from bloop_ref.aliases import Leaves, Rows, Scalar, Vector
 from bloop_ref.arrays import quiet
 from bloop_ref.diagnostics import Diagnostics, of_stack
 from bloop_ref.driver import State, advance, as_read, zeros
-from bloop_ref.scalars import check_choice, check_schedule, is_nothing
+from bloop_ref.scalars import check_choice, check_count, check_schedule, is_nothing
 from bloop_ref.vectors import Stack, align
 
 
@@ -140,8 +140,10 @@ class Method(ABC):
 
         Raises:
             TypeError: a leaf is no floating array, array libraries are mixed, or ``state`` is none.
-            ValueError: structures, shapes or devices differ, the number of gradients is wrong, or
-                an option is out of range.
+            ValueError: structures, shapes or devices differ, the number of gradients is wrong, an
+                option is out of range, or ``state`` is that of another method or of another number
+                of losses, or has a negative count. Its vectors are not searched for NaN, which
+                shows in the direction.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
         stack = self.aligned(gradients, state)
@@ -150,9 +152,13 @@ class Method(ABC):
         return stack.unflatten(direction), after._replace(memory=memory)
 
     @quiet
-    def diagnostics(self, gradients: Sequence[Vector], state: State) -> Diagnostics:
+    def diagnostics(self, gradients: Sequence[Vector], state: Any) -> Diagnostics:
         """Return norms and cosines of the vectors that the next step reads; as in ``step``."""
-        return of_stack(as_read(self, self.aligned(gradients, state), state))
+        return of_stack(self.read(gradients, state), len(gradients))
+
+    def read(self, gradients: Sequence[Vector], state: Any) -> Stack:
+        """Return the vectors that the next step reads: the gradients, then what is remembered."""
+        return as_read(self, self.aligned(gradients, state), state)
 
     def __call__(self, *gradients: Vector, **given: Scalar) -> Vector:
         """Return the direction of a first step, for g_main, g_aux, ...: as ``step`` does."""
@@ -177,6 +183,8 @@ class Method(ABC):
             raise TypeError(
                 f"state must be a State, as init and step return it; found {type(state).__name__}"
             )
+        for name in ("count", "skipped"):
+            check_count(f"state.{name}", getattr(state, name))
         required = self._form(len(gradients))
         found = len(state.memory), optree.tree_structure(state.scalars).num_leaves
         if found != required:

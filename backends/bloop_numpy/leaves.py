@@ -16,7 +16,11 @@ def arrays(stack: Stack) -> tuple[Leaves, ...]:
     Raises ``TypeError`` for other arrays than NumPy's, and for arrays of Python objects.
     """
     if stack.wide is None or stack.xp.__name__ != "array_api_compat.numpy":
-        raise TypeError("bloop_numpy takes NumPy arrays of floating dtypes; bloop_ref takes others")
+        found = "Python objects" if stack.wide is None else stack.xp.__name__.rpartition(".")[2]
+        raise TypeError(
+            "bloop_numpy takes NumPy arrays of floating dtypes, bloop_ref others, too; "
+            f"found arrays of {found}"
+        )
     return tuple(tuple(map(_array, vector)) for vector in stack.leaves)
 
 

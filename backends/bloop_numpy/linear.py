@@ -142,7 +142,8 @@ def combine(
         vectors: k pytrees of NumPy arrays of one structure and of equal shapes; ``None`` is zero.
         outs: pytrees to write the outputs in, ``None`` for what is not wanted. A leaf may be that
             of a vector at the same place, which it then takes. By default new arrays, with the
-            dtypes of the first vector that has the leaf.
+            dtypes of the first vector that has the leaf. An exception from outside may leave some
+            written and others not.
 
     Returns:
         The outputs.

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, empty_like
 
 from bloop_ref import Diagnostics, Gramian, State
-from bloop_ref.diagnostics import all_pairs, measured
+from bloop_ref.diagnostics import measured
 from bloop_ref.gram_method import GramMethod
+from bloop_ref.gramian import all_pairs
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
 from bloop_torch._leaves import Row
@@ -95,7 +96,7 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     step.begun()
     stack.combine(weights, only_if=(True, *(moved if keeps else False for _ in memory)))
     finite = moved if len(step.watched) == len(step.check) else all_of(flags, step.check)
-    diagnostics = measured(gram) if step.diagnose else None
+    diagnostics = measured(gram, losses) if step.diagnose else None
     return Outcome(direction, scalars, moved, finite, diagnostics)
 
 
