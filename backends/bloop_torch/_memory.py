@@ -67,5 +67,5 @@ def _check_place(name: str, parameter: Tensor, average: Tensor) -> None:
         required, found = (f"{tuple(x.shape)} on {x.device}" for x in (average, parameter))
         raise ValueError(
             f"parameter {name!r} must stay as it was when its average began, {required}; found "
-            f"{found}. Make the object anew after the model is moved or resized, and load the state"
+            f"{found}. Make the object anew after the model is moved or resized"
         )
