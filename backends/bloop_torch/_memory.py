@@ -9,8 +9,8 @@ from torch import Tensor
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_torch._gradients import Gathered
-from bloop_torch._leaves import Row, check_rows
-from bloop_torch._shards import agreed
+from bloop_torch._leaves import Row
+from bloop_torch._shards import agreed, is_sharded
 from bloop_torch.step import average_dtype
 
 
@@ -39,7 +39,9 @@ def rows(
 ) -> list[Row]:
     """Return the gradients and averages of every parameter, side by side.
 
-    ``names`` are what the user calls the gradients.
+    Gradients fit their parameter, by PyTorch's care. ``names`` are what the user calls them.
+
+    Raises ``ValueError`` where a parameter has another shape or device than its average.
     """
     averaged = method.watched(len(gathered)) if memory else ()
     labels = [*names, *(f"memory[{m}]" for m in range(len(memory)))]
@@ -49,7 +51,21 @@ def rows(
         for place, vector in zip(averaged, memory, strict=True):
             if vector[k] is None and gradients[place] is not None:
                 vector[k] = zeros(parameter, method)
-        row = (*gradients, *(vector[k] for vector in memory))
-        found.append(agreed(row, [f"{label}[{name!r}]" for label in labels]))
-    check_rows(found, labels)
+        averages = [vector[k] for vector in memory]
+        for average in averages:
+            if average is not None:
+                _check_place(name, parameter, average)
+        row = (*gradients, *averages)
+        if is_sharded(parameter):
+            row = agreed(row, [f"{label}[{name!r}]" for label in labels])
+        found.append(row)
     return found
+
+
+def _check_place(name: str, parameter: Tensor, average: Tensor) -> None:
+    if average.shape != parameter.shape or average.device != parameter.device:
+        required, found = (f"{tuple(x.shape)} on {x.device}" for x in (average, parameter))
+        raise ValueError(
+            f"parameter {name!r} must stay as it was when its average began, {required}; found "
+            f"{found}. Make the object anew after the model is moved or resized"
+        )

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributed import ProcessGroup
 
 import bloop_ref
+from bloop_torch._hyperparameters import altered
 from bloop_torch._parameters import Parameters
 from bloop_torch.surgery import Surgery
 
@@ -23,6 +24,7 @@ class Bloop(Surgery):
     Args:
         params: as in ``Surgery``, and so is ``average_over``.
         lam: the weight of the auxiliary loss, >= 0, or a function of the number of steps taken.
+            As ``bloop.lam`` it can be read and set.
         rho: the weight of the new gradient in the average, in [0, 1], likewise.
         project_on: as in ``bloop_ref.Bloop``, and so are ``init``, ``rescale`` and ``nonfinite``.
         ema_dtype: ``torch.float32`` or ``torch.float64``; by default each parameter's, but at least
@@ -72,6 +74,24 @@ class Bloop(Surgery):
             ema_dtype=ema_dtype,
         )
         super().__init__(params, method, average_over=average_over)
+
+    @property
+    def lam(self) -> Any:
+        """The weight of the auxiliary loss, a number or a function; it may be set."""
+        return self.method.lam
+
+    @lam.setter
+    def lam(self, value: Any) -> None:
+        self.method = altered(self.method, lam=value)
+
+    @property
+    def rho(self) -> Any:
+        """The weight of the new gradient in the average, likewise."""
+        return self.method.rho
+
+    @rho.setter
+    def rho(self, value: Any) -> None:
+        self.method = altered(self.method, rho=value)
 
     @property
     def ema(self) -> dict[str, Tensor]:
