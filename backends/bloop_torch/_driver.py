@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import optree
 import torch
 from torch import Tensor
+from torch.amp import GradScaler
 
 from bloop_ref import Diagnostics, Gramian, State
 from bloop_ref.diagnostics import all_pairs, measured
@@ -160,3 +161,11 @@ def _direction_for(row: Row, last: Tensor | None) -> Tensor | None:
     if writable(donated) and same_memory_order(donated, like):
         return donated
     return torch.empty_like(model)
+
+
+def loss_scale(scaler: GradScaler | None, device: torch.device) -> float | Tensor:
+    """Return the scale of the losses; it is read only where that costs no waiting."""
+    if scaler is None:
+        return 1
+    scale = scaler.scale(torch.ones((), device=device))
+    return scale.item() if device.type == "cpu" else scale.double()

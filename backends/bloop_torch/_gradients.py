@@ -51,6 +51,10 @@ class Gradients:
             for parameter in self._parameters.values():
                 parameter.grad = None
 
+    def of(self, which: str) -> Gathered:
+        """Return what a phase has gathered, itself."""
+        return self._gathered[which]
+
     def take(self) -> tuple[Gathered, ...]:
         """Return the gradients by name, one for each phase in order, and forget them."""
         for which in self._phases:

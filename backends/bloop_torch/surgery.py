@@ -14,9 +14,9 @@ from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_ref.surgery import PerLeaf
 from bloop_torch import _checkpoint, _memory
-from bloop_torch._average import mean
+from bloop_torch._average import Averaging
 from bloop_torch._beside import take_leafwise_step, take_vector_step
-from bloop_torch._driver import Outcome, Step, settled, take_step
+from bloop_torch._driver import Outcome, Step, loss_scale, settled, take_step
 from bloop_torch._gradients import Gathered, Gradients
 from bloop_torch._parameters import Parameters, named, refuse_lbfgs
 from bloop_torch.step import checked
@@ -69,14 +69,13 @@ class Surgery:
             raise TypeError(f"method must be a bloop_ref.surgery.Method; found {method!r}")
         method.check_losses("losses", losses)
         self.parameters = named(params)
-        self.method, self.losses = method, losses
-        self.count = 0
+        self.method, self.losses, self.count = method, losses, 0
         device = next(iter(self.parameters.values())).device
         self.skipped = torch.zeros((), dtype=torch.int64, device=device)
         self.state = _memory.start(method, list(self.parameters.values()), losses)
         self._phases = self._names_of_phases()
         self._gradients = Gradients(self.parameters, self._phases)
-        self._group = average_over
+        self._average = Averaging(self.parameters, average_over, losses)
         inner = method.method if isinstance(method, PerLeaf) else method
         self._fresh = inner.first_average == "first"
         self._moved: Any = False
@@ -89,9 +88,7 @@ class Surgery:
         """Return a context in which backward passes accumulate the gradient of a loss.
 
         ``.grad`` of the parameters is cleared on the way out, and need not be before. The main
-        loss has number 0.
-
-        Raises ``ValueError`` where there is no such loss.
+        loss has number 0. Raises ``ValueError`` where there is no such loss.
         """
         if loss not in range(self.losses):
             raise ValueError(f"loss must be one of 0 to {self.losses - 1}; found {loss!r}")
@@ -110,6 +107,10 @@ class Surgery:
 
         Raises ``ValueError`` for another number of losses.
         """
+        self._gather(losses, shared_graph, scaler, complete=False)
+
+    def _gather(self, losses: Any, shared_graph: bool, scaler: Any, complete: bool) -> None:
+        """Add gradients; if they are ``complete`` then, begin to average each over processes."""
         if len(losses) != self.losses:
             raise ValueError(f"losses must be {self.losses}; found {len(losses)}")
         for k, loss in enumerate(losses):
@@ -117,6 +118,8 @@ class Surgery:
             with self.gradient(k):
                 last = k == self.losses - 1
                 torch.autograd.backward(scaled, retain_graph=shared_graph and not last)
+            if complete:
+                self._average.start(k, self._gradients.of(self._phases[k]))
 
     def backward(
         self,
@@ -130,7 +133,7 @@ class Surgery:
 
         Args and returns as in ``accumulate`` and ``combine``, which it calls.
         """
-        self.accumulate(*losses, shared_graph=shared_graph, scaler=scaler)
+        self._gather(losses, shared_graph, scaler, complete=True)
         return self.combine(scaler=scaler, diagnostics=diagnostics, **given)
 
     @torch.no_grad()
@@ -159,9 +162,7 @@ class Surgery:
             RuntimeError: a gradient is missing.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
-        gathered = self._gradients.take()
-        if self._group is not None:
-            gathered = tuple(mean(g, self.parameters, self._group) for g in gathered)
+        gathered = self._average.finish(self._gradients.take())
         outcome = self._step(gathered, scaler, given, diagnostics)
         for parameter, direction in zip(self.parameters.values(), outcome.direction, strict=True):
             parameter.grad = direction
@@ -187,7 +188,7 @@ class Surgery:
             method=method,
             losses=self.losses,
             scalars=self.state.scalars if self._has_matrix else (),
-            scale=_loss_scale(scaler, self.skipped.device),
+            scale=loss_scale(scaler, self.skipped.device),
             check=() if not checks else watched if scaler is None else range(self.losses),
             names=self._phases,
             fresh=self._no_average_yet(),
@@ -240,11 +241,3 @@ class Surgery:
         """
         _checkpoint.load(self, state, on_change)
         self._gradients.drop()
-
-
-def _loss_scale(scaler: GradScaler | None, device: torch.device) -> float | Tensor:
-    """Return the scale of the losses; it is read only where that costs no waiting."""
-    if scaler is None:
-        return 1
-    scale = scaler.scale(torch.ones((), device=device))
-    return scale.item() if device.type == "cpu" else scale.double()
