@@ -9,6 +9,7 @@ from torch.distributed import ProcessGroup
 
 import bloop_ref
 from bloop_torch._parameters import Parameters
+from bloop_torch._replicas import When
 from bloop_torch.surgery import Surgery
 
 
@@ -21,7 +22,7 @@ class Bloop(Surgery):
     only the auxiliary loss reaches gets lam g_aux.
 
     Args:
-        params: as in ``Surgery``, and so is ``average_over``.
+        params: as in ``Surgery``, and so are ``average_over`` and ``compare_ranks``.
         lam: the weight of the auxiliary loss, >= 0, or a function of the number of steps taken.
         rho: the weight of the new gradient in the average, in [0, 1], likewise.
         project_on: as in ``bloop_ref.Bloop``, and so are ``init``, ``rescale`` and ``nonfinite``.
@@ -61,6 +62,7 @@ class Bloop(Surgery):
         nonfinite: Literal["skip", "raise", "propagate"] = "skip",
         ema_dtype: torch.dtype | None = None,
         average_over: ProcessGroup | None = None,
+        compare_ranks: When = "first",
     ) -> None:
         method = bloop_ref.Bloop(
             lam,
@@ -71,7 +73,7 @@ class Bloop(Surgery):
             nonfinite=nonfinite,
             ema_dtype=ema_dtype,
         )
-        super().__init__(params, method, average_over=average_over)
+        super().__init__(params, method, average_over=average_over, compare_ranks=compare_ranks)
 
     @property
     def ema(self) -> dict[str, Tensor]:

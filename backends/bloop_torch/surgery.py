@@ -19,6 +19,7 @@ from bloop_torch._beside import take_leafwise_step, take_vector_step
 from bloop_torch._driver import Outcome, Step, loss_scale, settled, take_step
 from bloop_torch._gradients import Gathered, Gradients
 from bloop_torch._parameters import Parameters, named, refuse_lbfgs
+from bloop_torch._replicas import Replicas, When
 from bloop_torch.step import checked
 
 
@@ -39,6 +40,8 @@ class Surgery:
         losses: how many losses there are, the main one first.
         average_over: a process group to average every gradient over before the method. Only for
             gradients that nothing else averages: DDP and FSDP do it in their backward passes.
+        compare_ranks: when processes whose parameters are the same make sure that their gradients
+            are, too: ``"first"`` at the first step, a number n at every n-th as well, ``"never"``.
 
     Raises:
         TypeError: ``method`` is no method, or ``params`` are no parameters.
@@ -64,6 +67,7 @@ class Surgery:
         *,
         losses: int = 2,
         average_over: ProcessGroup | None = None,
+        compare_ranks: When = "first",
     ) -> None:
         if not isinstance(method, Method):
             raise TypeError(f"method must be a bloop_ref.surgery.Method; found {method!r}")
@@ -76,6 +80,7 @@ class Surgery:
         self._phases = self._names_of_phases()
         self._gradients = Gradients(self.parameters, self._phases)
         self._average = Averaging(self.parameters, average_over, losses)
+        self._replicas = Replicas(compare_ranks, average_over)
         inner = method.method if isinstance(method, PerLeaf) else method
         self._fresh = inner.first_average == "first"
         self._moved: Any = False
@@ -159,10 +164,11 @@ class Surgery:
             not been waited for; ``None`` for a method without a matrix.
 
         Raises:
-            RuntimeError: a gradient is missing.
+            RuntimeError: a gradient is missing, or is averaged over processes by nobody.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
         gathered = self._average.finish(self._gradients.take())
+        self._replicas.compare(self.count, self.parameters, self.method, self.state, gathered)
         outcome = self._step(gathered, scaler, given, diagnostics)
         for parameter, direction in zip(self.parameters.values(), outcome.direction, strict=True):
             parameter.grad = direction

@@ -17,6 +17,7 @@ from bloop_torch._average import Averaging
 from bloop_torch._shards import local
 from tests.torch.models import batches, make, mine, two_losses
 from tests.torch.processes import tensor_parallel, whole
+from tests.torch.ranks_compared import messages
 
 SIZE = 2
 USED: list[tuple[set[str], set[str]]] = [
@@ -147,6 +148,7 @@ def main(rank: int, folder: Path) -> None:
         "directions": directions(rank),
         "partial": partial(rank),
         "shards": shards(),
+        "compared": messages(rank),
     }
     torch.save(seen, folder / f"{rank}.pt")
     dist.destroy_process_group()
