@@ -223,7 +223,7 @@ class Surgery:
         return self._fresh
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state between two steps, by name, with counters and hyper-parameters.
+        """Return a copy of the state between two steps, by name, with counters and options.
 
         Raises ``RuntimeError`` while gradients are being accumulated.
         """
@@ -243,7 +243,8 @@ class Surgery:
                 it: ``"raise"``, or ``"keep"`` those of this object, whose state must be alike.
 
         Raises:
-            ValueError: the state is of another format, model or, unless kept, method.
+            TypeError: the state is none.
+            ValueError: it is of another format, model or, unless kept, method, or not finite.
         """
         _checkpoint.load(self, state, on_change)
         self._gradients.drop()

@@ -18,6 +18,7 @@ from bloop_torch._shards import local
 from tests.torch.models import batches, make, mine, two_losses
 from tests.torch.processes import tensor_parallel, whole
 from tests.torch.ranks_compared import messages
+from tests.torch.ranks_resumed import resumed, trained
 
 SIZE = 2
 USED: list[tuple[set[str], set[str]]] = [
@@ -149,6 +150,8 @@ def main(rank: int, folder: Path) -> None:
         "partial": partial(rank),
         "shards": shards(),
         "compared": messages(rank),
+        "resumed": resumed(rank, folder),
+        **trained(rank, folder),
     }
     torch.save(seen, folder / f"{rank}.pt")
     dist.destroy_process_group()
