@@ -74,6 +74,10 @@ class Gradients:
                 f"{call} must not be within {self._open}: phases are not nested. Leave that first"
             )
 
+    def of(self, which: str) -> Gathered:
+        """Return what a phase has gathered, itself."""
+        return self._gathered[which]
+
     def take(self) -> tuple[Gathered, ...]:
         """Return the gradients by name, one for each phase in order, and forget them."""
         self.require_closed("combine()")

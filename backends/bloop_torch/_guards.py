@@ -107,7 +107,7 @@ class Guard:
             return True  # scaler.update() has been called
         left = [local(p.grad) for p in self._parameters if p.grad is not None]
         # a device is waited for only where the answer is an error, or gradients were set to zero
-        return not any(x is not None and bool(x.any()) for x in left)
+        return not any(bool(x.any()) for x in left)
 
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """Refuse L-BFGS, which would average many gradients or overwrite the direction."""

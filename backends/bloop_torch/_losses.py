@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from torch.amp import GradScaler
 
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
+
+if TYPE_CHECKING:
+    from bloop_torch.surgery import Surgery
 
 
 def checked_losses(
@@ -119,3 +122,28 @@ def check_scalers(used: Collection[GradScaler | None], scaler: GradScaler | None
             "scaler must be the same in accumulate and backward or combine, for all micro-batches "
             "of a step: the gradients would be summed at different scales"
         )
+
+
+def gather(
+    owner: "Surgery",
+    losses: Sequence[Tensor | float | None],
+    *,
+    shared_graph: bool,
+    scaler: GradScaler | None,
+    complete: bool = False,
+) -> None:
+    """Add the gradients of losses; if they are complete then, begin to average each."""
+    scaler = active(scaler)
+    found = checked_losses(losses, owner.losses, scaler)
+    last = max(k for k, loss in enumerate(found) if loss is not None)
+    for k, loss in enumerate(found):
+        which = owner._phases[k]
+        if loss is None:
+            owner._gradients.leave_out(which, owner._begin)
+        else:
+            scaled = loss if scaler is None else scaler.scale(loss)
+            with owner.gradient(k):
+                torch.autograd.backward(scaled, retain_graph=shared_graph and k != last)
+        if complete:
+            owner._average.start(k, owner._gradients.of(which))
+    owner._scalers = {*owner._scalers, scaler}

@@ -1,6 +1,6 @@
 """The parameters of a model by name, each once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -8,6 +8,10 @@ from torch.optim.optimizer import Optimizer
 
 Parameters: TypeAlias = Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
 """``model.parameters()``, ``model.named_parameters()``, or an optimiser's ``param_groups``."""
+
+
+WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""What torch.compile, FSDP and activation checkpointing put into the names of parameters."""
 
 
 def named(params: Parameters) -> dict[str, Tensor]:
@@ -55,3 +59,19 @@ def _entries(params: Parameters) -> Iterable[tuple[str | None, Any]]:
             yield entry
         else:
             yield None, entry
+
+
+def unwrapped(names: Iterable[str]) -> list[str]:
+    """Return names as they were before the model, or a part of it, was wrapped.
+
+    ``module``, which DDP puts in, is also a name that people give: it stays where two names would
+    become one.
+    """
+    known = [_without(name, WRAPPERS) for name in names]
+    bare = [_without(name, {"module"}) for name in known]
+    return bare if len({*bare}) == len(bare) else known
+
+
+def _without(name: str, words: Container[str]) -> str:
+    *modules, parameter = name.split(".")
+    return ".".join([*(word for word in modules if word not in words), parameter])

@@ -10,6 +10,7 @@ from torch.distributed import ProcessGroup
 import bloop_ref
 from bloop_torch._hyperparameters import altered
 from bloop_torch._parameters import Parameters
+from bloop_torch._replicas import When
 from bloop_torch.surgery import Surgery
 
 
@@ -22,7 +23,7 @@ class Bloop(Surgery):
     only the auxiliary loss reaches gets lam g_aux.
 
     Args:
-        params: as in ``Surgery``, and so is ``average_over``.
+        params: as in ``Surgery``, and so are ``average_over`` and ``compare_ranks``.
         lam: the weight of the auxiliary loss, >= 0, or a function of the number of steps taken.
             As ``bloop.lam`` it can be read and set.
         rho: the weight of the new gradient in the average, in [0, 1], likewise.
@@ -63,6 +64,7 @@ class Bloop(Surgery):
         nonfinite: Literal["skip", "raise", "propagate"] = "skip",
         ema_dtype: torch.dtype | None = None,
         average_over: ProcessGroup | None = None,
+        compare_ranks: When = "first",
     ) -> None:
         method = bloop_ref.Bloop(
             lam,
@@ -73,7 +75,7 @@ class Bloop(Surgery):
             nonfinite=nonfinite,
             ema_dtype=ema_dtype,
         )
-        super().__init__(params, method, average_over=average_over)
+        super().__init__(params, method, average_over=average_over, compare_ranks=compare_ranks)
 
     @property
     def lam(self) -> Any:

@@ -12,13 +12,14 @@ from torch.distributed import ProcessGroup
 from bloop_ref import Diagnostics
 from bloop_ref.method import Method
 from bloop_torch import _checkpoint, _memory
-from bloop_torch._average import mean
+from bloop_torch._average import Averaging
 from bloop_torch._gradients import Gradients
 from bloop_torch._guards import Guard
 from bloop_torch._hyperparameters import Settable, check_is_method, inner
-from bloop_torch._losses import active, check_given, check_scalers, checked_losses
+from bloop_torch._losses import active, check_given, check_scalers, gather
 from bloop_torch._methods import leave, take
 from bloop_torch._parameters import Parameters, named
+from bloop_torch._replicas import Replicas, When
 
 
 class Surgery(Settable):
@@ -41,6 +42,8 @@ class Surgery(Settable):
         losses: how many losses there are, the main one first.
         average_over: a process group to average every gradient over before the method. Only for
             gradients that nothing else averages: DDP and FSDP do it in their backward passes.
+        compare_ranks: when processes whose parameters are the same make sure that their gradients
+            are, too: ``"first"`` at the first step, a number n at every n-th as well, ``"never"``.
 
     Raises:
         TypeError: ``method`` is no method, or ``params`` are no parameters.
@@ -66,6 +69,7 @@ class Surgery(Settable):
         *,
         losses: int = 2,
         average_over: ProcessGroup | None = None,
+        compare_ranks: When = "first",
     ) -> None:
         check_is_method(method)
         method.check_losses("losses", losses)
@@ -78,7 +82,8 @@ class Surgery(Settable):
         self.state = _memory.start(method, list(self.parameters.values()), losses)
         self._phases = self._names_of_phases()
         self._gradients = Gradients(self.parameters, self._phases)
-        self._group = average_over
+        self._average = Averaging(self.parameters, average_over, losses)
+        self._replicas = Replicas(compare_ranks, average_over)
         self._fresh = inner(method).first_average == "first"
         self._moved: Any = False
         self._scalers: set[GradScaler | None] = set()
@@ -125,17 +130,7 @@ class Surgery(Settable):
                 already, or there are not ``losses`` of them.
             RuntimeError: the last direction has not been stepped on.
         """
-        scaler = active(scaler)
-        found = checked_losses(losses, self.losses, scaler)
-        last = max(k for k, loss in enumerate(found) if loss is not None)
-        for k, loss in enumerate(found):
-            if loss is None:
-                self._gradients.leave_out(self._phases[k], self._begin)
-                continue
-            scaled = loss if scaler is None else scaler.scale(loss)
-            with self.gradient(k):
-                torch.autograd.backward(scaled, retain_graph=shared_graph and k != last)
-        self._scalers = {*self._scalers, scaler}
+        gather(self, losses, shared_graph=shared_graph, scaler=scaler)
 
     def backward(
         self,
@@ -149,7 +144,7 @@ class Surgery(Settable):
 
         Args and returns as in ``accumulate`` and ``combine``, which it calls.
         """
-        self.accumulate(*losses, shared_graph=shared_graph, scaler=scaler)
+        gather(self, losses, shared_graph=shared_graph, scaler=scaler, complete=True)
         return self.combine(scaler=scaler, diagnostics=diagnostics, **given)
 
     @torch.no_grad()
@@ -176,7 +171,7 @@ class Surgery(Settable):
 
         Raises:
             RuntimeError: a gradient is missing, a loss reaches no parameter, or an exception left
-                an earlier ``combine``.
+                an earlier ``combine``; processes that are alike have other gradients.
             TypeError: the method takes no such scalar.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
@@ -184,10 +179,9 @@ class Surgery(Settable):
         check_given(inner(self.method), given)
         scaler = active(scaler)
         check_scalers(self._scalers, scaler)
-        gathered = self._gradients.take()
-        if self._group is not None:
-            gathered = tuple(mean(g, self.parameters, self._group) for g in gathered)
+        gathered = self._average.finish(self._gradients.take())
         self._gradients.require_reached(gathered)
+        self._replicas.compare(self.count, self.parameters, self.method, self.state, gathered)
         outcome, self.state = take(
             self,
             gathered,
@@ -204,7 +198,7 @@ class Surgery(Settable):
         return outcome.diagnostics
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state between two steps, by name, with counters and hyper-parameters.
+        """Return a copy of the state between two steps, by name, with counters and options.
 
         Raises ``RuntimeError`` while gradients are being accumulated, and after an exception has
         left ``combine`` half done.
@@ -226,7 +220,8 @@ class Surgery(Settable):
                 it: ``"raise"``, or ``"keep"`` those of this object, whose state must be alike.
 
         Raises:
-            ValueError: the state is of another format, model or, unless kept, method.
+            TypeError: the state is none.
+            ValueError: it is of another format, model or, unless kept, method, or not finite.
         """
         self._gradients.require_closed("load_state_dict")
         _checkpoint.load(self, state, on_change)

@@ -53,6 +53,17 @@ def same(tree: Any, other: Any) -> bool:
     return all(torch.equal(x, y) if isinstance(x, Tensor) else x == y for x, y in pairs)
 
 
+def mine(x: Tensor, rank: int) -> Tensor:
+    """Return the half of a batch that one of two processes has."""
+    return x[4 * rank : 4 * rank + 4]
+
+
+def make(model: nn.Module, **options: Any) -> bloop_torch.Bloop:
+    """Return Bloop of a model, with the numbers that most tests take."""
+    numbers: dict[str, Any] = {"lam": 0.5, "rho": 0.25}
+    return bloop_torch.Bloop(model.named_parameters(), **numbers | options)
+
+
 def gradients(losses: Sequence[Tensor], parameters: Sequence[Tensor]) -> Any:
     """Return both gradients, ``None`` where a loss does not reach a parameter."""
     wanted = [p for p in parameters if p.requires_grad]
