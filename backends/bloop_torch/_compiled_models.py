@@ -1,0 +1,44 @@
+"""Backward passes through a graph that is kept, and what to do where PyTorch cannot keep it."""
+
+import torch
+from torch import Tensor
+
+PHASES = (
+    "a forward pass for each loss: with surgery.gradient(k): loss_k(model, x).backward(), for every "
+    "k, and then surgery.combine()"
+)
+MENDS = {
+    # torch >= 2.8 compiles a backward pass when it first runs, and then knows whether it is
+    # retained; unless a program on disk, or an earlier plain backward pass, was made for one use
+    "donated buffers": (
+        "the losses share a forward pass of a compiled model whose backward pass was compiled to run "
+        "once: an earlier backward pass, or an earlier program by way of the cache on disk, did not "
+        "retain its graph. Either set torch._functorch.config.donated_buffer = False before anything "
+        f"is compiled (later it gives wrong gradients, with no word), or take {PHASES}"
+    ),
+    "backward through the graph a second time": (
+        "the graph of the losses is gone: a backward pass before this one has freed it. Losses out "
+        "of one forward pass need shared_graph=True, and no backward pass of their own; otherwise "
+        f"take {PHASES}"
+    ),
+    "CUDAGraphs": (
+        "the losses share a forward pass of a compiled model that runs as CUDA graphs, whose memory "
+        "is used again by the next run. Either compile without mode='reduce-overhead' and "
+        f"'max-autotune', or take {PHASES}"
+    ),
+}
+"""What to do, by words in the error."""
+
+
+def backward(loss: Tensor, *, retain_graph: bool) -> None:
+    """Run the backward pass of a loss, and let others follow it.
+
+    Raises ``RuntimeError`` where the graph cannot be used so, with what can be done instead.
+    """
+    try:
+        torch.autograd.backward(loss, retain_graph=retain_graph)
+    except RuntimeError as error:
+        for words, mend in MENDS.items():
+            if words in str(error):
+                raise RuntimeError(mend) from error
+        raise
