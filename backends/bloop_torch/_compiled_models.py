@@ -4,17 +4,18 @@ import torch
 from torch import Tensor
 
 PHASES = (
-    "a forward pass for each loss: with surgery.gradient(k): loss_k(model, x).backward(), for every "
-    "k, and then surgery.combine()"
+    "a forward pass for each loss: with surgery.gradient(k): loss_k(model, x).backward() for every "
+    "k, then surgery.combine()"
 )
 MENDS = {
     # torch >= 2.8 compiles a backward pass when it first runs, and then knows whether it is
     # retained; unless a program on disk, or an earlier plain backward pass, was made for one use
     "donated buffers": (
-        "the losses share a forward pass of a compiled model whose backward pass was compiled to run "
-        "once: an earlier backward pass, or an earlier program by way of the cache on disk, did not "
-        "retain its graph. Either set torch._functorch.config.donated_buffer = False before anything "
-        f"is compiled (later it gives wrong gradients, with no word), or take {PHASES}"
+        "the losses share a forward pass of a compiled model, whose backward pass was compiled to "
+        "run once: for an earlier one that did not retain its graph, in this program or, by way of "
+        "the cache on disk, in another. Either set torch._functorch.config.donated_buffer = False "
+        "before anything is compiled (later it gives wrong gradients, without a word), or take "
+        f"{PHASES}"
     ),
     "backward through the graph a second time": (
         "the graph of the losses is gone: a backward pass before this one has freed it. Losses out "
@@ -22,8 +23,8 @@ MENDS = {
         f"take {PHASES}"
     ),
     "CUDAGraphs": (
-        "the losses share a forward pass of a compiled model that runs as CUDA graphs, whose memory "
-        "is used again by the next run. Either compile without mode='reduce-overhead' and "
+        "the losses share a forward pass of a compiled model that runs as CUDA graphs, whose "
+        "memory the next run uses again. Either compile without mode='reduce-overhead' and "
         f"'max-autotune', or take {PHASES}"
     ),
 }

@@ -109,8 +109,8 @@ class Surgery:
                 of each before the next backward pass.
             scaler: what to scale the losses with.
 
-        Raises ``ValueError`` for another number of losses, and ``RuntimeError`` where a graph cannot
-        be kept for all of them.
+        Raises ``ValueError`` for another number of losses, ``RuntimeError`` where a graph cannot be
+        kept for all of them.
         """
         if len(losses) != self.losses:
             raise ValueError(f"losses must be {self.losses}; found {len(losses)}")

@@ -1,7 +1,5 @@
 """PyTorch Lightning, manual optimisation: digits that noise on the pixels should not disturb."""
 
-from typing import Any
-
 import lightning
 import torch
 from sklearn.datasets import load_digits
@@ -13,18 +11,16 @@ from bloop_torch.integrations.lightning import SurgeryModuleMixin
 
 
 class Digits(SurgeryModuleMixin, lightning.LightningModule):  # noqa: D101
-    method = Bloop(lam=0.5, rho=0.03)
+    automatic_optimization, method = False, Bloop(lam=0.5, rho=0.03)
 
     def __init__(self) -> None:
         super().__init__()
-        self.automatic_optimization = False
         self.net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
     def training_step(self, batch: list[Tensor], _: int) -> None:  # noqa: D102
-        x, y = batch
-        outputs, noisy = self.net(x), self.net(x + 0.3 * torch.randn_like(x))
+        outputs, noisy = self.net(batch[0]), self.net(batch[0] + 0.3 * torch.randn_like(batch[0]))
         with self.surgery.gradient(0):
-            self.manual_backward(nn.functional.cross_entropy(outputs, y), retain_graph=True)
+            self.manual_backward(nn.functional.cross_entropy(outputs, batch[1]), retain_graph=True)
         with self.surgery.gradient(1):
             self.manual_backward(nn.functional.mse_loss(noisy, outputs))
         if found := self.surgery.combine(diagnostics=True):
@@ -35,10 +31,9 @@ class Digits(SurgeryModuleMixin, lightning.LightningModule):  # noqa: D101
         return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
-def train(epochs: int = 8, **options: Any) -> float:
+def train(epochs: int = 8) -> float:
     """Return the accuracy."""
     x, y = (torch.tensor(array) for array in load_digits(return_X_y=True))
-    model, data = Digits(), TensorDataset(x.float() / 16, y)
-    trainer = lightning.Trainer(max_epochs=epochs, **options)
-    trainer.fit(model, DataLoader(data, batch_size=128, shuffle=True))
+    model, loader = Digits(), DataLoader(TensorDataset(x.float() / 16, y), 128, shuffle=True)
+    lightning.Trainer(max_epochs=epochs, accelerator="cpu", logger=False).fit(model, loader)
     return float((model.net(x.float() / 16).argmax(1) == y).float().mean())

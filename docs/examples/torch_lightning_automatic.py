@@ -19,7 +19,7 @@ class Digits(SurgeryModuleMixin, lightning.LightningModule):  # noqa: D101
         super().__init__()
         self.net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
-    def training_step(self, batch: list[Tensor], _: int) -> Tensor:  # noqa: D102
+    def training_step(self, batch: list[Tensor], _: int) -> Any:  # noqa: D102
         x, y = batch
         outputs, noisy = self.net(x), self.net(x + 0.3 * torch.randn_like(x))
         aux = nn.functional.mse_loss(noisy, outputs)
@@ -29,10 +29,11 @@ class Digits(SurgeryModuleMixin, lightning.LightningModule):  # noqa: D101
         return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
-def train(epochs: int = 8, **options: Any) -> float:
+def train(epochs: int = 8) -> float:
     """Return the accuracy."""
     x, y = (torch.tensor(array) for array in load_digits(return_X_y=True))
-    model, data = Digits(), TensorDataset(x.float() / 16, y)
-    trainer = lightning.Trainer(max_epochs=epochs, accumulate_grad_batches=2, **options)
-    trainer.fit(model, DataLoader(data, batch_size=64, shuffle=True))
+    model = Digits()
+    loader = DataLoader(TensorDataset(x.float() / 16, y), batch_size=64, shuffle=True)
+    options: Any = {"accelerator": "cpu", "logger": False, "gradient_clip_val": 1.0}
+    lightning.Trainer(max_epochs=epochs, accumulate_grad_batches=2, **options).fit(model, loader)
     return float((model.net(x.float() / 16).argmax(1) == y).float().mean())

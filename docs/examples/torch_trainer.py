@@ -18,15 +18,18 @@ class RobustTrainer(SurgeryTrainerMixin, Trainer):  # noqa: D101
         return outputs.loss, nn.functional.mse_loss(noisy.logits, outputs.logits)
 
 
-def train(folder: str, steps: int = 160, **options: Any) -> float:
-    """Return the accuracy; checkpoints lie in the folder."""
+def train(folder: str, epochs: int = 4) -> float:
+    """Return the accuracy; checkpoints are in the folder."""
     pixels, digits = load_digits(return_X_y=True)
     images = torch.tensor(pixels / 16, dtype=torch.float32).view(-1, 1, 8, 8)
     labels = torch.tensor(digits)
-    shape = {"image_size": 8, "patch_size": 4, "num_channels": 1, "num_hidden_layers": 1}
-    size = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
-    net = ViTForImageClassification(ViTConfig(**shape, **size, num_labels=10))
-    arguments = TrainingArguments(folder, max_steps=steps, learning_rate=3e-3, **options)
+    shape: Any = {"image_size": 8, "patch_size": 4, "num_channels": 1, "num_labels": 10}
+    size: Any = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
+    net = ViTForImageClassification(
+        ViTConfig(**shape, **size, num_hidden_layers=1, initializer_range=0.1)
+    )
+    size = {"per_device_train_batch_size": 64, "gradient_accumulation_steps": 2}
+    arguments = TrainingArguments(folder, num_train_epochs=epochs, learning_rate=1e-2, **size)
     trainer = RobustTrainer(
         net,
         arguments,
@@ -34,4 +37,4 @@ def train(folder: str, steps: int = 160, **options: Any) -> float:
         method=Bloop(lam=0.5, rho=0.03),
     )
     trainer.train()
-    return float((net(images).logits.argmax(1) == labels).float().mean())
+    return float((net.cpu()(images).logits.argmax(1) == labels).float().mean())

@@ -1,4 +1,4 @@
-"""Judging a loop that others own: every step of it is the reference's, on the micro-batches seen."""
+"""Judging a loop that others own: every step is the reference's, on the micro-batches seen."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 import bloop_ref
-from bloop_ref.surgery import PCGrad
+from bloop_ref.surgery import Method, PCGrad
 from bloop_torch.integrations.lightning import SurgeryModuleMixin
 from tests.torch.loops import LAM, RHO, Judge
 from tests.torch.models import batches, two_losses
 
-lightning = pytest.importorskip("lightning", reason="lightning is not installed")
+lightning: Any = pytest.importorskip("lightning", reason="lightning is not installed")
 
 # each is raised by Lightning's own code, or about the machine
 pytestmark = [
@@ -28,7 +28,7 @@ MOST_NORM, MICRO_BATCHES, BATCHES = 0.4, 2, 5
 
 
 class Automatic(SurgeryModuleMixin, lightning.LightningModule):  # type: ignore[misc]
-    method = bloop_ref.Bloop(LAM, RHO)
+    method: Method = bloop_ref.Bloop(LAM, RHO)
 
     def __init__(self, judge: Judge | None = None) -> None:
         super().__init__()
@@ -57,6 +57,7 @@ class Manual(Automatic):
                 self.manual_backward(loss / MICRO_BATCHES, retain_graph=k == 0)
         if (index + 1) % MICRO_BATCHES == 0 or self.trainer.is_last_batch:
             found = self.surgery.combine(diagnostics=True)
+            assert found is not None
             self.log("cos_main_aux", found.cos_main_aux)
             self.clip_gradients(self.optimizers(), gradient_clip_val=MOST_NORM)
             self.optimizers().step()
@@ -148,7 +149,9 @@ def test_the_logger_gets_norms_and_cosines(fit: Any, tmp_path: Path) -> None:
     logger = lightning.pytorch.loggers.CSVLogger(tmp_path)
     trainer = fit(module, 1, logger=logger)
     assert names <= set(trainer.logged_metrics)
-    assert names <= set((Path(logger.log_dir) / "metrics.csv").read_text().split("\n")[0].split(","))
+    assert names <= set(
+        (Path(logger.log_dir) / "metrics.csv").read_text().split("\n")[0].split(",")
+    )
     assert "cos_main_aux" in fit(Manual(), 1).logged_metrics
 
 

@@ -124,7 +124,7 @@ class SurgeryModuleMixin:
             if KEY not in checkpoint:
                 raise ValueError(
                     f"ckpt_path must be a checkpoint with {KEY!r}, of a module with this mixin. To "
-                    "begin with an empty average, use load_from_checkpoint and fit without ckpt_path"
+                    "begin with an empty average, call load_from_checkpoint, and fit without it"
                 )
             self._loaded = checkpoint[KEY]
         super().on_load_checkpoint(checkpoint)  # type: ignore[misc]

@@ -119,8 +119,8 @@ class SurgeryTrainerMixin:
             )
         self._record(losses, count, last)
         self._scalars = found or self._scalars
-        main: Any = losses[0]
-        return main.detach() / count
+        part: Tensor = torch.as_tensor(losses[0]).detach() / count
+        return part
 
     def _record(self, losses: Sequence[Loss], count: int, last: bool) -> None:
         """Add the auxiliary losses of a micro-batch to what is logged, waiting for no device."""
