@@ -13,10 +13,9 @@ from bloop_ref import Diagnostics
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_ref.surgery import PerLeaf
-from bloop_torch import _checkpoint, _memory
+from bloop_torch import _backward, _checkpoint, _memory
 from bloop_torch._average import mean
 from bloop_torch._beside import take_leafwise_step, take_vector_step
-from bloop_torch._compiled_models import backward
 from bloop_torch._driver import Outcome, Step, settled, take_step
 from bloop_torch._gradients import Gathered, Gradients
 from bloop_torch._parameters import Parameters, named, refuse_lbfgs
@@ -109,8 +108,7 @@ class Surgery:
                 of each before the next backward pass.
             scaler: what to scale the losses with.
 
-        Raises ``ValueError`` for another number of losses, ``RuntimeError`` where a graph cannot be
-        kept for all of them.
+        Raises ``ValueError`` for another number of losses.
         """
         if len(losses) != self.losses:
             raise ValueError(f"losses must be {self.losses}; found {len(losses)}")
@@ -118,7 +116,7 @@ class Surgery:
             scaled = loss if scaler is None else scaler.scale(loss)
             with self.gradient(k):
                 last = k == self.losses - 1
-                backward(scaled, retain_graph=shared_graph and not last)
+                _backward.run(scaled, retain_graph=shared_graph and not last)
 
     def backward(
         self,

@@ -25,9 +25,8 @@ def train(folder: str, epochs: int = 4) -> float:
     labels = torch.tensor(digits)
     shape: Any = {"image_size": 8, "patch_size": 4, "num_channels": 1, "num_labels": 10}
     size: Any = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
-    net = ViTForImageClassification(
-        ViTConfig(**shape, **size, num_hidden_layers=1, initializer_range=0.1)
-    )
+    config = ViTConfig(**shape, **size, num_hidden_layers=1, initializer_range=0.1)
+    net = ViTForImageClassification(config)
     size = {"per_device_train_batch_size": 64, "gradient_accumulation_steps": 2}
     arguments = TrainingArguments(folder, num_train_epochs=epochs, learning_rate=1e-2, **size)
     trainer = RobustTrainer(

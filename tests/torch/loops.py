@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -35,6 +36,7 @@ class Judge:
         most_norm: what the loop clips the direction's norm to, if it does.
         divisor: what the gradients of micro-batches are divided by; by default their number.
         scaler: returns the ``GradScaler``, if the loop has one.
+        processes: how many there are, each with its micro-batches; then gradients are averaged.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Judge:
         most_norm: float | None = None,
         divisor: int | None = None,
         scaler: Callable[[], Any] = lambda: None,
+        processes: int = 1,
     ) -> None:
         self.most_norm, self.divisor, self.scaler = most_norm, divisor, scaler
+        self.processes = processes
         self.steps, self.clipped, self.sizes = 0, 0, list[int]()
         self._model: Any = None
         self._pending: list[Any] = []
@@ -68,6 +72,9 @@ class Judge:
             [total(column, divisor) for column in zip(*g, strict=True)]
             for g in zip(*self._pending, strict=True)
         ]
+        if self.processes > 1:
+            for x in (x for g in means for x in g if x is not None):
+                dist.all_reduce(x.div_(self.processes))
         result: list[Any] = []
         require_like_reference(
             Seen(surgery),  # type: ignore[arg-type]

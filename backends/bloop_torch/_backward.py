@@ -1,4 +1,4 @@
-"""Backward passes through a graph that is kept, and what to do where PyTorch cannot keep it."""
+"""Several backward passes after one forward pass, and what to do where PyTorch refuses."""
 
 import torch
 from torch import Tensor
@@ -22,6 +22,11 @@ MENDS = {
         "of one forward pass need shared_graph=True, and no backward pass of their own; otherwise "
         f"take {PHASES}"
     ),
+    "mark a variable ready only once": (
+        "DDP takes one backward pass after a forward pass, and would average that alone. Make the "
+        "object with average_over=group, and run both: with ddp.no_sync(): forward and backward; "
+        f"otherwise take {PHASES}, which DDP averages"
+    ),
     "CUDAGraphs": (
         "the losses share a forward pass of a compiled model that runs as CUDA graphs, whose "
         "memory the next run uses again. Either compile without mode='reduce-overhead' and "
@@ -31,7 +36,7 @@ MENDS = {
 """What to do, by words in the error."""
 
 
-def backward(loss: Tensor, *, retain_graph: bool) -> None:
+def run(loss: Tensor, *, retain_graph: bool) -> None:
     """Run the backward pass of a loss, and let others follow it.
 
     Raises ``RuntimeError`` where the graph cannot be used so, with what can be done instead.
