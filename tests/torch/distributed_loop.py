@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 import bloop_ref
 from bloop_ref.surgery import Method
 from bloop_torch import Surgery
-from tests.torch.loops import LAM, RHO
+from tests.torch.loops import RHO, schedule
 from tests.torch.models import two_losses
 
 SIZE, MOST_NORM = 2, 0.4
@@ -49,7 +49,7 @@ class Loop:
         self.model = wrap(self.ddp or self.net)
         self.surgery = Surgery(
             self.net.named_parameters(),
-            method or bloop_ref.Bloop(lambda count: LAM / (1 + count), RHO),
+            method or bloop_ref.Bloop(schedule, RHO),
             losses=losses,
             average_over=dist.group.WORLD if kind == "ddp" else None,
         )

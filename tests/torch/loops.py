@@ -15,6 +15,11 @@ from tests.torch.models import gradients, require_like_reference
 LAM, RHO = 0.5, 0.25
 
 
+def schedule(count: int) -> float:
+    """Return the weight of the auxiliary loss at a step."""
+    return LAM / (1 + count)
+
+
 class Seen:
     """A ``Surgery`` with the method Bloop, by the names that ``Bloop`` has."""
 

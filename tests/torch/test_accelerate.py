@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from bloop_torch import Bloop
-from tests.torch.loops import LAM, RHO, Judge
+from tests.torch.loops import RHO, Judge, schedule
 from tests.torch.models import batches, two_losses
 
 accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
@@ -30,7 +30,7 @@ class Run:
             torch.optim.SGD(self.net.parameters(), lr=0.1),
             DataLoader(TensorDataset(torch.cat(list(batches(BATCHES)))), batch_size=8),
         )
-        self.bloop = Bloop(self.model.named_parameters(), lam=LAM, rho=RHO)
+        self.bloop = Bloop(self.model.named_parameters(), lam=schedule, rho=RHO)
         self.accelerator.register_for_checkpointing(self.bloop)
 
     def epoch(self, judge: Judge | None = None) -> None:
@@ -85,3 +85,26 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> N
     assert all(torch.equal(p, q) for p, q in pairs)
     assert resumed.bloop.ema.keys() == whole.bloop.ema.keys()
     assert all(torch.equal(e, resumed.bloop.ema[name]) for name, e in whole.bloop.ema.items())
+
+
+def test_trackers_get_the_diagnostics() -> None:
+    rows: list[Any] = []
+
+    class Tracker(accelerate.tracking.GeneralTracker):  # type: ignore[misc]
+        name, requires_logging_directory, tracker = "rows", False, None
+
+        def store_init_configuration(self, values: Any) -> None:
+            pass
+
+        def log(self, values: Any, step: Any, **_: Any) -> None:
+            rows.append((step, values))
+
+    run = Run(log_with=Tracker())
+    run.accelerator.init_trackers("digits")
+    for x in batches(2):
+        found = run.bloop.backward(*run.model(x), diagnostics=True)
+        assert found is not None
+        run.accelerator.log({"cos_main_aux": float(found.cos_main_aux)}, step=run.bloop.count)
+        run.optimizer.step()
+    assert [step for step, _ in rows] == [1, 2]
+    assert all(-1 <= values["cos_main_aux"] <= 1 for _, values in rows)

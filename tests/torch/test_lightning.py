@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import bloop_ref
 from bloop_ref.surgery import Method, PCGrad
 from bloop_torch.integrations.lightning import SurgeryModuleMixin
-from tests.torch.loops import LAM, RHO, Judge
+from tests.torch.loops import RHO, Judge, schedule
 from tests.torch.models import batches, two_losses
 
 lightning: Any = pytest.importorskip("lightning", reason="lightning is not installed")
@@ -28,7 +28,7 @@ MOST_NORM, MICRO_BATCHES, BATCHES = 0.4, 2, 5
 
 
 class Automatic(SurgeryModuleMixin, lightning.LightningModule):  # type: ignore[misc]
-    method: Method = bloop_ref.Bloop(LAM, RHO)
+    method: Method = bloop_ref.Bloop(schedule, RHO)
 
     def __init__(self, judge: Judge | None = None) -> None:
         super().__init__()
@@ -140,6 +140,13 @@ def test_a_checkpoint_without_the_state_is_refused(fit: Any, tmp_path: Path) -> 
     fit(Without(), 1).save_checkpoint(tmp_path / "saved.ckpt")
     with pytest.raises(ValueError, match="ckpt_path must be a checkpoint with 'surgery'"):
         fit(Automatic(), 2, tmp_path / "saved.ckpt")
+
+
+def test_a_sharded_module_is_not_saved_by_one_process(fit: Any, monkeypatch: Any) -> None:
+    trainer = fit(Automatic(), 1)
+    monkeypatch.setattr("bloop_torch.integrations.lightning.is_sharded", lambda _: True)
+    with pytest.raises(NotImplementedError, match=r"save self\.surgery\.state_dict\(\) with torch"):
+        trainer.save_checkpoint("nowhere")
 
 
 def test_the_logger_gets_norms_and_cosines(fit: Any, tmp_path: Path) -> None:

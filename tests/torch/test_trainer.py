@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bloop_ref import Bloop
 from bloop_ref.surgery import PCGrad
 from bloop_torch.integrations.transformers import SurgeryTrainerMixin
-from tests.torch.loops import LAM, RHO, Judge
+from tests.torch.loops import RHO, Judge, schedule
 
 transformers: Any = pytest.importorskip("transformers", reason="transformers is not installed")
 
@@ -77,7 +77,7 @@ def trainer(folder: Path, method: Any = None, dropout: float = 0.0, **options: A
         bert(dropout),
         arguments,
         train_dataset=examples(),
-        method=method or Bloop(LAM, RHO),
+        method=method or Bloop(schedule, RHO),
         **mixin,
     )
 

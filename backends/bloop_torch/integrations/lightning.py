@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from bloop_ref.method import Method
+from bloop_torch._shards import is_sharded
 from bloop_torch.integrations._steps import Loss, micro_step
 from bloop_torch.surgery import Surgery
 
@@ -114,7 +115,16 @@ class SurgeryModuleMixin:
         super().on_before_optimizer_step(optimizer)  # type: ignore[misc]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the state of the method."""
+        """Save the state of the method.
+
+        Raises ``NotImplementedError`` for a sharded module, of which one process has a part alone.
+        """
+        if any(map(is_sharded, self.surgery.parameters.values())):
+            raise NotImplementedError(
+                "SurgeryModuleMixin: parameters must be whole in every process to be saved; these "
+                "are sharded. Override on_save_checkpoint and on_load_checkpoint, and save "
+                "self.surgery.state_dict() with torch.distributed.checkpoint"
+            )
         checkpoint[KEY] = self.surgery.state_dict()
         super().on_save_checkpoint(checkpoint)  # type: ignore[misc]
 
