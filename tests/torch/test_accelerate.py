@@ -11,7 +11,7 @@ from bloop_torch import Bloop
 from tests.torch.loops import RHO, Judge, schedule
 from tests.torch.models import batches, two_losses
 
-accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
+accelerate: Any = pytest.importorskip("accelerate", reason="accelerate is not installed")
 
 MOST_NORM, MICRO_BATCHES, BATCHES = 0.4, 2, 5
 

@@ -18,7 +18,8 @@ from bloop_ref.surgery import Method, PCGrad
 from bloop_torch import Surgery
 from bloop_torch.integrations.lightning import SurgeryModuleMixin
 from bloop_torch.integrations.transformers import SurgeryTrainerMixin
-from tests.torch.loop_features import Forward, adapted, compiled, frozen, recomputed, three, two
+from tests.torch.distributed_loop import Forward
+from tests.torch.loop_features import adapted, compiled, frozen, recomputed, three, two
 from tests.torch.loops import LAM, RHO, Judge, schedule
 from tests.torch.models import batches, two_losses
 
