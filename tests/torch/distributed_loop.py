@@ -71,9 +71,10 @@ class Loop:
         with nullcontext() if self.ddp is None else self.ddp.no_sync():
             for part in (part for x in xs for part in self.parts(x)):
                 with torch.autocast("cpu", dtype=torch.bfloat16, enabled=amp):
-                    losses = [loss * share for loss in forward(self.model, part)]
+                    found = forward(self.model, part)
+                    losses: Any = [None if loss is None else loss * share for loss in found]
                 self.surgery.accumulate(*losses, scaler=scaler)
-        found = self.surgery.combine(scaler=scaler, diagnostics=True)
+        seen = self.surgery.combine(scaler=scaler, diagnostics=True)
         if scaler is not None:
             scaler.unscale_(self.optimizer)
         self.directions.append([whole(p.grad) for p in self.net.parameters()])
@@ -84,7 +85,7 @@ class Loop:
             scaler.step(self.optimizer)
             scaler.update()
         self.scheduler.step()
-        return found
+        return seen
 
 
 def whole(x: Any) -> Any:

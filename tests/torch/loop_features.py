@@ -39,6 +39,10 @@ def three(model: Any, x: Tensor) -> Any:
     return main, aux, main * aux
 
 
+def main_alone(model: Any, x: Tensor) -> Any:
+    return model(x)[0], None
+
+
 def frozen(model: Any) -> Any:
     model.trunk.bias.requires_grad_(False)
     return model
@@ -87,7 +91,13 @@ def flat_of(vector: Any) -> Any:
 
 
 def require_like_alone(
-    kind: str, forward: Forward = two, *, unit: Any = None, step: Any = None, **options: Any
+    kind: str,
+    forward: Forward = two,
+    then: Forward | None = None,
+    *,
+    unit: Any = None,
+    step: Any = None,
+    **options: Any,
 ) -> None:
     """Raise unless every direction is that of one process, but for rounding.
 
@@ -99,7 +109,8 @@ def require_like_alone(
     data = list(batches(STEPS * MICRO_BATCHES))
     bound = 0.0
     for k in range(0, len(data), MICRO_BATCHES):
-        found = {n: run.step(data[k : k + 2], forward, **(step or {})) for n, run in runs.items()}
+        now = forward if k == 0 or then is None else then
+        found = {n: run.step(data[k : k + 2], now, **(step or {})) for n, run in runs.items()}
         here, alone = (flat_of(run.directions[-1]) for run in runs.values())
         u = unit or unit_roundoff([fetch(torch.zeros(()))])
         diagnostics = found["alone"]
@@ -134,6 +145,10 @@ def scaler(kind: str) -> None:
 
 def more_losses(kind: str) -> None:
     require_like_alone(kind, three, method=PCGrad(seed=0), losses=3)
+
+
+def missing(kind: str) -> None:
+    require_like_alone(kind, two, main_alone)
 
 
 def frozen_parameters(kind: str) -> None:
@@ -189,6 +204,7 @@ FEATURES = (
     autocast,
     scaler,
     more_losses,
+    missing,
     frozen_parameters,
     activation_checkpointing,
     adapters,

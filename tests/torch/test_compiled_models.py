@@ -167,9 +167,19 @@ def test_a_graph_that_is_gone_is_named_with_the_mend() -> None:
         RuntimeError, match=r"no backward pass of their own.*surgery\.gradient\(k\)"
     ):
         bloop.backward(main, aux)
-    with pytest.raises(RuntimeError, match="does not require grad"):
-        bloop.backward(main.detach(), aux)
     bloop.backward(*model(x))
+
+
+def test_other_errors_of_a_backward_pass_come_as_they_are() -> None:
+    def refuse(_: Tensor) -> None:
+        raise RuntimeError("out of memory")
+
+    model = two_losses()
+    bloop = Bloop(model.named_parameters(), lam=LAM, rho=RHO)
+    main, aux = model(next(batches(1)))
+    aux.register_hook(refuse)
+    with pytest.raises(RuntimeError, match="^out of memory$"):
+        bloop.backward(main, aux)
 
 
 @pytest.mark.slow

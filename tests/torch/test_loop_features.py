@@ -211,6 +211,19 @@ def test_more_losses_and_other_methods(loop: str, tmp_path: Path) -> None:
 
 
 @each_loop
+def test_a_step_without_an_auxiliary_loss(loop: str, tmp_path: Path) -> None:
+    def sometimes(model: Any, x: Tensor) -> Any:
+        main, aux = model(x)
+        calls.append(1)
+        return main, (aux if len(calls) % 2 else None)
+
+    calls: list[int] = []
+    surgery = LOOPS[loop](setting(None, forward=sometimes), tmp_path)
+    assert surgery.count == len(calls) == STEPS
+    assert int(surgery.skipped) == 0
+
+
+@each_loop
 def test_a_bad_batch_leaves_the_average_alone(loop: str, tmp_path: Path) -> None:
     def spoiled(model: Any, x: Tensor) -> Any:
         main, aux = model(x)
