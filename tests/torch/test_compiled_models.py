@@ -178,7 +178,7 @@ def test_other_errors_of_a_backward_pass_come_as_they_are() -> None:
     bloop = Bloop(model.named_parameters(), lam=LAM, rho=RHO)
     main, aux = model(next(batches(1)))
     aux.register_hook(refuse)
-    with pytest.raises(RuntimeError, match="^out of memory$"):
+    with pytest.raises(RuntimeError, match=r"^out of memory"):
         bloop.backward(main, aux)
 
 
