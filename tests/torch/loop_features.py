@@ -204,7 +204,6 @@ FEATURES = (
     autocast,
     scaler,
     more_losses,
-    missing,
     frozen_parameters,
     activation_checkpointing,
     adapters,
@@ -212,6 +211,7 @@ FEATURES = (
     other_methods,
     nonfinite,
     resumed,
+    missing,
 )
 
 

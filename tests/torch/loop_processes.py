@@ -1,7 +1,7 @@
 """One of two processes: ``python -m tests.torch.loop_processes FOLDER`` starts both.
 
 They train by loops that others own, or that have every feature at once, each step judged as it is
-taken, and save which checks they have passed. The first process forks the second when it has
+taken, and write down which checks they have passed. The first process forks the second when it has
 imported everything, which takes far longer than all that follows.
 """
 
@@ -133,11 +133,10 @@ def main(rank: int, folder: Path) -> None:
     store = dist.FileStore(str(folder / "store"), SIZE)  # type: ignore[attr-defined]
     dist.init_process_group("gloo", store=store, rank=rank, world_size=SIZE)
     transformers.utils.logging.set_verbosity_error()
-    passed = []
-    for name, check in (LOOPS | CHECKS).items():
-        check(folder)
-        passed.append(name)
-    (folder / f"{rank}.passed").write_text("\n".join(passed))
+    with (folder / f"{rank}.passed").open("w") as passed:
+        for name, check in (LOOPS | CHECKS).items():
+            check(folder)
+            print(name, file=passed, flush=True)
     dist.destroy_process_group()
 
 

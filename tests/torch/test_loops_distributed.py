@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -12,9 +12,16 @@ from tests.torch.loop_features import CHECKS
 LOOPS = "hugging_face_trainer", "lightning_automatic", "lightning_manual", "hugging_face_accelerate"
 
 
+class Run(NamedTuple):
+    """What both processes have passed, and what they said."""
+
+    passed: set[str]
+    log: str
+
+
 @pytest.fixture(scope="module")
-def passed(tmp_path_factory: Any) -> set[str]:
-    """Run both processes; return what each of them has passed."""
+def run(tmp_path_factory: Any) -> Run:
+    """Run both processes, which stop at the first check that fails."""
     for library in ("transformers", "lightning", "accelerate"):
         pytest.importorskip(library, reason=f"{library} is not installed")
     folder = tmp_path_factory.mktemp("loops")
@@ -22,7 +29,7 @@ def passed(tmp_path_factory: Any) -> set[str]:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "OMP_NUM_THREADS": "1",
     }
-    run = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "tests.torch.loop_processes", str(folder)],
         env=environment,
         capture_output=True,
@@ -30,21 +37,19 @@ def passed(tmp_path_factory: Any) -> set[str]:
         timeout=250,
         check=False,
     )
-    if run.returncode:
-        raise AssertionError(run.stdout[-4000:] + run.stderr[-8000:])
     first, second = (set((folder / f"{k}.passed").read_text().split("\n")) for k in range(2))
-    return first & second
+    return Run(first & second, done.stderr[-8000:])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_loops_of_others_take_the_references_steps_on_the_mean_of_all_processes(
-    loop: str, passed: set[str]
+    loop: str, run: Run
 ) -> None:
-    assert loop in passed
+    assert loop in run.passed, run.log
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
-def test_every_feature_gives_what_one_process_does(check: str, passed: set[str]) -> None:
-    assert check in passed
+def test_every_feature_gives_what_one_process_does(check: str, run: Run) -> None:
+    assert check in run.passed, run.log
