@@ -104,7 +104,9 @@ class SurgeryTrainerMixin:
             train()  # schedule-free optimisers ask for it
         inputs = trainer._prepare_inputs(inputs)
         scaled = getattr(trainer, "loss_is_scaled_for_ga", None)
-        count = 1 if scaled else trainer.current_gradient_accumulation_steps
+        most = trainer.args.gradient_accumulation_steps
+        now = getattr(trainer, "current_gradient_accumulation_steps", most)  # not in every version
+        count = 1 if scaled else now
         last = trainer.accelerator.sync_gradients
         with _unsynchronised(model):
             with trainer.compute_loss_context_manager():
