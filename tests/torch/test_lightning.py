@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,6 +131,17 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(
     )  # the auxiliary head has none
     # for its parameters alone, a checkpoint is loaded without the state
     assert kind.load_from_checkpoint(tmp_path / "saved.ckpt")._surgery is None
+
+
+def test_a_second_fit_goes_on_in_the_processes_that_it_has(fit: Any, monkeypatch: Any) -> None:
+    module = Automatic()
+    fit(module, 1)
+    first, replicas = module.surgery, SimpleNamespace(require_backward_grad_sync=True)
+    monkeypatch.setattr("bloop_torch.integrations.lightning._synchronised", lambda _: replicas)
+    fit(module, 1)
+    assert not replicas.require_backward_grad_sync
+    assert module.surgery is not first
+    assert module.surgery.count == 6
 
 
 def test_a_checkpoint_without_the_state_is_refused(fit: Any, tmp_path: Path) -> None:

@@ -60,12 +60,11 @@ class SurgeryModuleMixin:
         """The ``Surgery`` on the module's parameters; made when they are where they will train."""
         if self._surgery is None:
             module: Any = self
-            shared = module.automatic_optimization and _replicas(module) is not None
             self._surgery = Surgery(
                 module.named_parameters(),
                 self.method,
                 losses=self.losses,
-                average_over=dist.group.WORLD if shared else None,
+                average_over=dist.group.WORLD if _synchronised(module) is not None else None,
             )
         if self._loaded is not None:
             self._surgery.load_state_dict(self._loaded)
@@ -79,8 +78,10 @@ class SurgeryModuleMixin:
 
     def on_train_start(self) -> None:
         """Keep DDP from averaging: it would average the first of several backward passes alone."""
-        module: Any = self
-        if module.automatic_optimization and (replicas := _replicas(module)) is not None:
+        if self._surgery is not None:  # of an earlier fit, perhaps in fewer or more processes
+            self._loaded = self._loaded or self._surgery.state_dict()
+            self._surgery = None
+        if (replicas := _synchronised(self)) is not None:
             replicas.require_backward_grad_sync = False
         super().on_train_start()  # type: ignore[misc]
 
@@ -140,10 +141,11 @@ class SurgeryModuleMixin:
         super().on_load_checkpoint(checkpoint)  # type: ignore[misc]
 
 
-def _replicas(module: Any) -> Any:
-    """Return DDP's wrapper of a module, if it has one."""
+def _synchronised(module: Any) -> Any:
+    """Return DDP's wrapper of a module, if it has one that averages without being asked to."""
     wrapped = module.trainer.model
-    return wrapped if isinstance(wrapped, DistributedDataParallel) else None
+    asked = not module.automatic_optimization  # then by every manual_backward
+    return wrapped if isinstance(wrapped, DistributedDataParallel) and not asked else None
 
 
 def _is_fitting(module: Any) -> bool:
