@@ -1,7 +1,11 @@
 """Several backward passes after one forward pass, and what to do where PyTorch refuses."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+
+from bloop_torch._shards import is_sharded, local
 
 PHASES = (
     "a forward pass for each loss: with surgery.gradient(k): loss_k(model, x).backward() for every "
@@ -36,11 +40,22 @@ MENDS = {
 """What to do, by words in the error."""
 
 
-def run(loss: Tensor, *, retain_graph: bool) -> None:
+KEPT_BACK = (
+    "no parameter has got a gradient from the backward pass of a loss, and parameters are sharded: "
+    "FSDP keeps gradients back where it is told not to reduce them, and adds up those of all "
+    "losses. Let it reduce each: no set_requires_gradient_sync(False), and no "
+    "accelerator.accumulate(model) or no_sync(model), between micro-batches"
+)
+
+
+def run(loss: Tensor, parameters: Mapping[str, Tensor], *, retain_graph: bool) -> None:
     """Run the backward pass of a loss, and let others follow it.
 
-    Raises ``RuntimeError`` where the graph cannot be used so, with what can be done instead.
+    Raises ``RuntimeError`` where the graph cannot be used so, with what can be done instead, and
+    where FSDP keeps the gradient back.
     """
+    leaves = parameters.values() if any(map(is_sharded, parameters.values())) else ()
+    before = [_mark(x) for x in leaves]
     try:
         torch.autograd.backward(loss, retain_graph=retain_graph)
     except RuntimeError as error:
@@ -48,3 +63,11 @@ def run(loss: Tensor, *, retain_graph: bool) -> None:
             if words in str(error):
                 raise RuntimeError(mend) from error
         raise
+    if before and before == [_mark(x) for x in leaves]:
+        raise RuntimeError(KEPT_BACK)
+
+
+def _mark(parameter: Tensor) -> tuple[int, int] | None:
+    """Return what changes when a gradient is added to that of a parameter."""
+    part = local(parameter.grad)
+    return None if part is None else (id(parameter.grad), part._version)

@@ -116,7 +116,7 @@ class Surgery:
             scaled = loss if scaler is None else scaler.scale(loss)
             with self.gradient(k):
                 last = k == self.losses - 1
-                _backward.run(scaled, retain_graph=shared_graph and not last)
+                _backward.run(scaled, self.parameters, retain_graph=shared_graph and not last)
 
     def backward(
         self,

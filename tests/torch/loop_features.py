@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -199,6 +200,15 @@ def resumed(kind: str) -> None:
     assert all(torch.equal(whole(p.detach()), whole(q.detach())) for p, q in pairs)
 
 
+def gradients_kept_back(kind: str) -> None:
+    run = Loop(kind)
+    x, *_ = batches(1)
+    run.net.set_requires_gradient_sync(False)
+    with pytest.raises(RuntimeError, match="FSDP keeps gradients back"):
+        run.step([x, x], two)
+    assert not run.directions
+
+
 FEATURES = (
     plain,
     autocast,
@@ -211,6 +221,7 @@ FEATURES = (
     other_methods,
     nonfinite,
     resumed,
+    gradients_kept_back,
     missing,
 )
 
@@ -222,5 +233,5 @@ def _check(feature: Callable[[str], None], kind: str) -> Callable[[Path], None]:
 CHECKS = {
     f"{feature.__name__} {kind}": _check(feature, kind)
     for feature in FEATURES
-    for kind in ("ddp", "fsdp")
+    for kind in (("fsdp",) if feature is gradients_kept_back else ("ddp", "fsdp"))
 }
