@@ -200,6 +200,13 @@ def resumed(kind: str) -> None:
     assert all(torch.equal(whole(p.detach()), whole(q.detach())) for p, q in pairs)
 
 
+def forward_pass_before_no_sync(kind: str) -> None:
+    run: Any = Loop(kind)
+    losses = run.model(next(batches(1)))
+    with run.ddp.no_sync(), pytest.raises(RuntimeError, match="average_over=group"):
+        run.surgery.accumulate(*losses)
+
+
 def gradients_kept_back(kind: str) -> None:
     run = Loop(kind)
     x, *_ = batches(1)
@@ -221,9 +228,11 @@ FEATURES = (
     other_methods,
     nonfinite,
     resumed,
+    forward_pass_before_no_sync,
     gradients_kept_back,
     missing,
 )
+ONLY = {forward_pass_before_no_sync: ("ddp",), gradients_kept_back: ("fsdp",)}
 
 
 def _check(feature: Callable[[str], None], kind: str) -> Callable[[Path], None]:
@@ -233,5 +242,5 @@ def _check(feature: Callable[[str], None], kind: str) -> Callable[[Path], None]:
 CHECKS = {
     f"{feature.__name__} {kind}": _check(feature, kind)
     for feature in FEATURES
-    for kind in (("fsdp",) if feature is gradients_kept_back else ("ddp", "fsdp"))
+    for kind in ONLY.get(feature, ("ddp", "fsdp"))
 }
