@@ -15,13 +15,10 @@ version = (ROOT / "bloop_ref" / "__init__.py").read_text().split('__version__ = 
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "plain_docstrings",
     "mathml",
 ]
 exclude_patterns = ["_build", "_extensions"]
-# Patterns in the contents stand for groups of pages, which may be empty; the warning has no type.
-suppress_warnings = [".empty_glob"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4

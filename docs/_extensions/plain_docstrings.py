@@ -1,6 +1,6 @@
-"""Docstrings are plain text; here they become reStructuredText, before napoleon reads them.
+"""Docstrings are plain text with Google's sections; here they become reStructuredText.
 
-Two things differ. In plain text ``||v||``, ``g_`` and ``*`` stand for themselves; and an indented
+In plain text ``||v||``, ``g_`` and ``*`` stand for themselves; and an indented
 paragraph is shown as it stands.
 """
 
@@ -8,15 +8,16 @@ import re
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon import Config, GoogleDocstring
 from sphinx.util.typing import ExtensionMetadata
 
 SECTIONS = {"Args:", "Attributes:", "Example:", "Examples:", "Raises:", "Returns:", "Yields:"}
-LITERAL = re.compile(r"(``.*?``|:\w+:`[^`]*`)")
+LITERAL = re.compile(r"(``.*?``|:\w+:`[^`]*`|(?<![\w*])\*\w+\*(?![\w*]))")
 MARKUP = re.compile(r"([\\|*`]|_(?!\w))")
 
 
 def escaped(line: str) -> str:
-    """Return a line of text in which only code in double backquotes is markup."""
+    """Return a line of text whose only markup is code, roles, and *one* emphasised word."""
     parts = LITERAL.split(line)
     return "".join(x if k % 2 else MARKUP.sub(r"\\\1", x) for k, x in enumerate(parts))
 
@@ -51,10 +52,10 @@ def converted(lines: list[str]) -> list[str]:
 
 
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Convert a docstring in place."""
-    # napoleon takes what stands before a colon in an attribute's first line for its type
-    start = [""] if what in ("attribute", "data", "property") else []
-    lines[:] = start + converted(lines)
+    """Convert a docstring in place, its sections by napoleon."""
+    # of an attribute napoleon would take what stands before a colon for its type
+    kind = "object" if what in ("attribute", "data", "property") else what
+    lines[:] = GoogleDocstring(converted(lines), Config(), app, kind, name, obj, options).lines()
 
 
 def skip(app: Sphinx, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
@@ -63,7 +64,7 @@ def skip(app: Sphinx, what: str, name: str, obj: Any, skipped: bool, options: An
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Go before napoleon, whose priority is the default of 500."""
-    app.connect("autodoc-process-docstring", process, priority=400)
+    """Listen to autodoc."""
+    app.connect("autodoc-process-docstring", process)
     app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

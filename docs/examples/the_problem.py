@@ -38,7 +38,8 @@ def path(method: Method | None, steps: int = 400, rate: float = 0.05) -> Array:
 def draw(file: str) -> None:
     """Draw the paths over the auxiliary loss, and the valley of the main one."""
     plt.rcParams.update({"svg.hashsalt": "bloop", "font.size": 11})
-    figure, axis = plt.subplots(figsize=(7.5, 4), layout="constrained")
+    figure = plt.figure(figsize=(8.2, 4.3))
+    axis = figure.add_axes((0.1, 0.13, 0.64, 0.84))
     a, b = np.meshgrid(np.linspace(-1.3, 1.85, 120), np.linspace(-0.4, 1.75, 120))
     axis.contour(a, b, (a - 1) ** 2 + b**2, 9, colors="#bbbbbb", linewidths=0.8)
     axis.axvline(0, color="#009E73", linewidth=6, alpha=0.35)
@@ -54,7 +55,8 @@ def draw(file: str) -> None:
         axis.plot(*points[-1], mark, color=colour, markersize=11, label=name)
     axis.plot(*START, "D", color="#666666", markersize=7, label="start of all three")
     axis.set(xlabel="a", ylabel="b", xlim=(-1.3, 1.85), ylim=(-0.4, 1.75), aspect="equal")
-    figure.legend(loc="outside right center", frameon=False, title="ends of", alignment="left")
+    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    axis.legend(**place, frameon=False, title="ends of", alignment="left")
     figure.savefig(file, metadata={"Date": None} if file.endswith("svg") else None)
 
 
