@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.util.typing import ExtensionMetadata
 
 SECTIONS = {"Args:", "Attributes:", "Example:", "Examples:", "Raises:", "Returns:", "Yields:"}
@@ -54,8 +54,8 @@ def converted(lines: list[str]) -> list[str]:
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Convert a docstring in place, its sections by napoleon."""
     # of an attribute napoleon would take what stands before a colon for its type
-    kind = "object" if what in ("attribute", "data", "property") else what
-    lines[:] = GoogleDocstring(converted(lines), Config(), app, kind, name, obj, options).lines()
+    kind: Any = "object" if what in ("attribute", "data", "property") else what
+    lines[:] = GoogleDocstring(converted(lines), None, app, kind, name, obj, options).lines()
 
 
 def skip(app: Sphinx, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:

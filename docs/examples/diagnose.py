@@ -23,6 +23,13 @@ from bloop_torch import Surgery
 
 SEEDS = (0, 1, 2)
 EPOCHS = 10
+SIZES = (
+    *((16, rho) for rho in (1, 0.3, 0.1, 0.03, 0.01, 0.003)),
+    (128, 1),
+    (128, 0.1),
+    (128, 0.01),
+)
+"""Batches, and the weight of the new gradient in the average."""
 AuxiliaryLoss = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
 """Of the model, its inputs, its outputs and the labels."""
 
@@ -97,7 +104,7 @@ def train(
     found: list[Diagnostics] = []
     truths: list[float] = []
     for _ in range(epochs):
-        for rows in torch.randperm(len(labels)).split(batch)[: len(labels) // batch]:
+        for rows in torch.randperm(len(labels))[: steps // epochs * batch].reshape(-1, batch):
             outputs = model(images[rows])
             main = cross_entropy(outputs[:, :10], labels[rows])
             seen = surgery.backward(
@@ -113,8 +120,10 @@ def train(
         torch.manual_seed(0)
         outputs = model(images)
         ends = cross_entropy(outputs[:, :10], labels), aux(model, images, outputs, labels)
+    main_end, aux_end = (float(x) for x in ends)
     return Run(
-        *(float(x) for x in ends),
+        main_end,
+        aux_end,
         median(float(x.cos_main_aux) for x in late),
         median(float(x.cos_aux_ema) for x in late),
         lam * median(float(x.coefficient) for x in late),
@@ -164,10 +173,7 @@ def of_rho(epochs: int = EPOCHS) -> Table:
     """Return the table over rho, for the noise on the pixels."""
     heads = ["batch", "rho", "cos(e, whole gradient)", "cos(aux, e)", "lam k", "main", "aux"]
     table = Table(*heads, box=box.MARKDOWN)
-    settings = [(16, r) for r in (1, 0.3, 0.1, 0.03, 0.01, 0.003)] + [
-        (128, r) for r in (1, 0.1, 0.01)
-    ]
-    for batch, rho in track(settings, "rho", console=Console(stderr=True)):
+    for batch, rho in track(SIZES, "rho", console=Console(stderr=True)):
         # as many steps for every batch size
         length = max(1, epochs * batch // 32)
         run = mean_of(noise, Bloop(0.3, rho), 0.3, epochs=length, batch=batch)

@@ -23,10 +23,10 @@ PATHS: dict[str, tuple[str, str, Method | None]] = {
 }
 
 
-def path(method: Method | None, steps: int = 400, rate: float = 0.05) -> Array:
+def path(method: Method | None, steps: int = 200, rate: float = 0.05) -> Array:
     """Return the points that a method visits under plain gradient descent."""
     points = [START]
-    state = method.init(START) if method else None
+    state: Any = method.init(START) if method else None
     for _ in range(steps):
         direction = PROBLEM.grad_main(points[-1])
         if method:
@@ -55,7 +55,7 @@ def draw(file: str) -> None:
         axis.plot(*points[-1], mark, color=colour, markersize=11, label=name)
     axis.plot(*START, "D", color="#666666", markersize=7, label="start of all three")
     axis.set(xlabel="a", ylabel="b", xlim=(-1.3, 1.85), ylim=(-0.4, 1.75), aspect="equal")
-    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     axis.legend(**place, frameon=False, title="ends of", alignment="left")
     figure.savefig(file, metadata={"Date": None} if file.endswith("svg") else None)
 
