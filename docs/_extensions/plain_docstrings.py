@@ -12,12 +12,12 @@ from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.util.typing import ExtensionMetadata
 
 SECTIONS = {"Args:", "Attributes:", "Example:", "Examples:", "Raises:", "Returns:", "Yields:"}
-LITERAL = re.compile(r"(``.*?``|:\w+:`[^`]*`|(?<![\w*])\*\w+\*(?![\w*]))")
+LITERAL = re.compile(r"(``.*?``|:\w+:`[^`]*`|(?<![\w*])\*(?=[^\s*])[^*]*[^\s*]\*(?![\w*]))")
 MARKUP = re.compile(r"([\\|*`]|_(?!\w))")
 
 
 def escaped(line: str) -> str:
-    """Return a line of text whose only markup is code, roles, and *one* emphasised word."""
+    """Return a line of text whose only markup is code, roles, and *emphasis*."""
     parts = LITERAL.split(line)
     return "".join(x if k % 2 else MARKUP.sub(r"\\\1", x) for k, x in enumerate(parts))
 
@@ -55,7 +55,7 @@ def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
     """Convert a docstring in place, its sections by napoleon."""
     # of an attribute napoleon would take what stands before a colon for its type
     kind: Any = "object" if what in ("attribute", "data", "property") else what
-    lines[:] = GoogleDocstring(converted(lines), None, app, kind, name, obj, options).lines()
+    lines[:] = GoogleDocstring(converted(lines), None, None, kind, name, obj, options).lines()
 
 
 def skip(app: Sphinx, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:

@@ -19,11 +19,11 @@ BEFORE = {
     "docs/choosing.md": "",
     "docs/index.md": "",
     "docs/ire.md": """
-        import jax, jax.numpy as jnp, numpy as np, optax, torch
+        import jax, jax.numpy as jnp, optax, torch
         import bloop_jax
         from torch.nn.functional import cross_entropy
-        batches = [np.array([1.0, 2.0])] * 3
-        params = np.ones(2)
+        batches = [jnp.array([1.0, 2.0])] * 3
+        params = jnp.ones(2)
         fisher_gradient = lambda p, batch: p * batch
         base_step = lambda p, batch: p - 0.1 * batch
         model = torch.nn.Linear(2, 3)

@@ -90,6 +90,8 @@ def test_the_search_finds(word: str, site: Path) -> None:
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     fetched = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"(?:https?:)?//[^>]*>")
     styles = re.compile(r"(?:@import|url\()\s*[\"']?https?:[^)]*")
+    assert fetched.search('<script async src="https://cdn.example.com/x.js"></script>')
+    assert styles.search('@import url("https://fonts.example.com/x.css")')
     for pattern, ending in ((fetched, "*.html"), (styles, "*.css")):
         found = {hit for page in site.rglob(ending) for hit in pattern.findall(page.read_text())}
         assert found == set()
