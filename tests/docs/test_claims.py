@@ -62,6 +62,13 @@ def test_the_first_picture_shows_where_the_methods_end(
     assert (tmp_path / "problem.svg").stat().st_size > 10_000
 
 
+def test_the_table_of_radii_is_made_by_its_command() -> None:
+    radius: Any = example("radius")
+    found = [radius.radius(radius.problem(seed), 0.02, None) for seed in radius.SEEDS]
+    cell = f"{np.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+    assert f"| 0.02   | {cell} |" in (DOCS / "theory.md").read_text()
+
+
 @pytest.mark.slow
 def test_the_tables_of_the_diagnostics_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     diagnose: Any = example("diagnose")
