@@ -14,25 +14,14 @@ from hypothesis import strategies as st
 
 from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.frameworks import Framework, bfloat16
-from bloop_proofs.problems.strategies import (
-    finite_sums,
-    hyperbolas,
-    logistics,
-    problems,
-    quadratics,
-    spheres,
-)
+from bloop_proofs.problems.strategies import finite_sums, quadratics
 
 __all__ = [
     "finite_sums",
     "gradients",
-    "hyperbolas",
     "inputs",
-    "logistics",
     "nonzero",
-    "problems",
     "quadratics",
-    "spheres",
 ]
 
 Shapes = tuple[tuple[int, ...], ...]

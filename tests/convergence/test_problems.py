@@ -13,19 +13,19 @@ from bloop_proofs.problems import (
     BilevelProblem,
     LeastSquares,
     Quadratic,
-    hyperbola,
     least_squares,
-    logistic,
     null_space_solution,
     quadratic,
     section_3_3,
-    sphere,
 )
 from bloop_proofs.problems.agreement import closed_form_agreement, scipy_agreement
 from bloop_proofs.problems.constants import constants
 from bloop_proofs.problems.rounding import rounding_errors
-from bloop_proofs.problems.strategies import SEEDS, finite_sums, problems, quadratics
+from bloop_proofs.problems.strategies import SEEDS, finite_sums, quadratics
+from tests.convergence.logistic import logistic
+from tests.convergence.nonconvex import hyperbola, sphere
 from tests.convergence.steps import examples
+from tests.convergence.strategies import problems
 
 
 def radius(problem: BilevelProblem) -> float:

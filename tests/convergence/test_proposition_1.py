@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs.problems import Array, Quadratic, Sphere, quadratic, section_3_3, sphere
+from bloop_proofs.problems import Array, Quadratic, quadratic, section_3_3
 from bloop_proofs.problems.proposition_1 import ErrorBounded, first_order_point, small_direction
 from bloop_proofs.problems.rounding import UNIT_ROUNDOFF, rounding_errors
-from bloop_proofs.problems.strategies import SEEDS, quadratics, spheres
+from bloop_proofs.problems.strategies import SEEDS, quadratics
 from bloop_proofs.tolerances import direction_bound
+from tests.convergence.nonconvex import Sphere, sphere
 from tests.convergence.steps import examples, full_batch, mixed
+from tests.convergence.strategies import spheres
 
 LAMS = st.floats(min_value=0.125, max_value=8.0)
 PROBLEMS = st.one_of(quadratics(), spheres())

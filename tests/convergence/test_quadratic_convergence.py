@@ -12,9 +12,10 @@ from bloop_proofs.problems.bounds import Setting, largest_step, radius_constant
 from bloop_proofs.problems.lyapunov import potential_decrease
 from bloop_proofs.problems.recursion import distance_bounds, harmonic_steps, sufficient_steps
 from bloop_proofs.problems.rounding import rounding_errors
-from bloop_proofs.problems.strategies import SEEDS, problems, quadratics
+from bloop_proofs.problems.strategies import SEEDS, quadratics
 from bloop_proofs.problems.trajectories import run
 from tests.convergence.steps import bloop, examples, full_batch, mixed
+from tests.convergence.strategies import problems
 
 LAMS = st.floats(min_value=0.125, max_value=8.0)
 RHOS = st.floats(min_value=0.125, max_value=1.0)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop_proofs.problems import LeastSquares, least_squares
-from bloop_proofs.problems.expectations import unbiasedness_gap
 from bloop_proofs.problems.rounding import UNIT_ROUNDOFF, rounding_errors
 from bloop_proofs.problems.strategies import finite_sums
 from bloop_proofs.subject import Step
 from bloop_proofs.tolerances import direction_bound
+from tests.convergence.expectations import unbiasedness_gap
 from tests.convergence.steps import bloop, examples, raw_gradient, updated_first
 
 LAMS = st.fractions(min_value=0, max_value=10, max_denominator=16)

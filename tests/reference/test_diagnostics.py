@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import Bloop, diagnostics, project_orthogonal, update_ema
+from tests import tolerances
 
 U = {"float32": 2.0**-24, "float64": 2.0**-53}
 

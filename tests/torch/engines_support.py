@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bloop_proofs.tolerances import inner_product_bound
 from bloop_torch import _foreach, _triton
+from tests.tolerances import inner_product_bound
 
 Row = tuple[Tensor | None, ...]
 

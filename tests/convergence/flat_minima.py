@@ -15,7 +15,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from bloop_proofs.tolerances import SOLVER
+from tests.tolerances import SOLVER
 
 Point: TypeAlias = tuple[Any, Any]
 
