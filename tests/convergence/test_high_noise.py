@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop_proofs.problems import Array
-from bloop_proofs.problems.rounding import UNIT_ROUNDOFF
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
 from bloop_proofs.tolerances import direction_bound
 from tests.convergence.expectations import (
     expected_projection,
