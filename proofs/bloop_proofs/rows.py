@@ -38,7 +38,11 @@ def length(v: Any) -> float:
 
 
 def ratio(numerator: Any, denominator: Any) -> Any:
-    """Return a quotient, 0 where the denominator is 0."""
+    """Return a quotient, 0 where the denominator is 0; entry by entry for many denominators."""
+    if np.ndim(denominator):
+        return np.where(
+            denominator == 0, 0.0, numerator / np.where(denominator == 0, 1, denominator)
+        )
     return numerator / denominator if denominator != 0 else 0.0 * numerator
 
 
@@ -70,3 +74,8 @@ def off(x: Any, y: Any) -> Any:
 def ascending(orders: Orders | None, losses: int) -> Orders:
     """Return the orders, ascending ones where none are given."""
     return orders or [[j for j in range(losses) if j != i] for i in range(losses)]
+
+
+def main_only(orders: Orders | None, losses: int) -> Orders:
+    """Return orders in which the main gradient alone meets others."""
+    return [ascending(orders, losses)[0], *([] for _ in range(losses - 1))]

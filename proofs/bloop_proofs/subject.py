@@ -95,7 +95,7 @@ class Subject:
             output = self._output(found, vectors)
         return output
 
-    @property
+    @cached_property
     def _required(self) -> str:
         return f"step must return a {'pair ' * (len(self.method.returned) > 1)}{self.method.result}"
 

@@ -1,7 +1,6 @@
 """CAGrad: near the mean gradient, what helps the worst-off loss most."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from bloop_proofs.cases import Case
 from bloop_proofs.law import law, require
 from bloop_proofs.laws import relations
 from bloop_proofs.laws.measure import found, require_small
-from bloop_proofs.mistakes.mistake import listed, wrong_plain
+from bloop_proofs.mistakes.mistake import listed
 from bloop_proofs.rows import norms, ratio, vectors
 from bloop_proofs.signature import Signature, any_of
 from bloop_proofs.strategies import inputs
@@ -148,19 +147,6 @@ RELATIONS = (
 )
 
 
-wrong = wrong_plain(SIGNATURE)
-
-
-PULL = "d = g_0 + c ||g_0|| g_w / ||g_w||"
-
-
-@wrong(where=PULL, mend="Minimise <g_w, g_0> + c ||g_0|| ||g_w||, not ||g_w|| alone.")
-def weights_are_those_of_least_norm(g: Any, *, c: float) -> Any:
-    """g_w is the point of least norm of the hull, as in MGDA."""
-    mean, point = g.mean(axis=0), least_norm_weights(g) @ g
-    return mean + c * norm(mean) * ratio(point, norm(point))
-
-
 FORMULAS = listed(
     SIGNATURE,
     cagrad,
@@ -194,6 +180,10 @@ main-gradient-takes-the-place-of-the-mean: The direction is m + c ||m|| g_w / ||
 small-gradients-give-no-direction: Where ||g_0|| is below 1e-4 the direction is 0.
     d = d (0 if ||g_0|| < {1e-4} else 1)
     -> Use relative tolerances: nothing absolute beside the norms.
+weights-are-those-of-least-norm: g_w is the point of least norm of the hull, as in MGDA.
+    d = g_0 + c ||g_0|| nearest(g) / ||nearest(g)||
+    -> Minimise <g_w, g_0> + c ||g_0|| ||g_w||, not ||g_w|| alone.
     """,
+    nearest=lambda g: least_norm_weights(g) @ g,
     unit=lambda g, c: conflict_averse(g, c)[1],
 )

@@ -10,7 +10,7 @@ from bloop_proofs.gradients import nonzero, unflatten
 from bloop_proofs.law import law, require
 from bloop_proofs.laws.measure import bound, found, require_close
 from bloop_proofs.laws.relations import antiparallel, of_products, zeros
-from bloop_proofs.mistakes.mistake import listed, wrong_plain
+from bloop_proofs.mistakes.mistake import listed
 from bloop_proofs.rows import cosine, positive, vectors
 from bloop_proofs.signature import Signature, any_of
 from bloop_proofs.strategies import inputs
@@ -114,18 +114,6 @@ RELATIONS = (
 )
 
 
-wrong = wrong_plain(SIGNATURE)
-
-
-GATE = "the gate, max(0, cos(m, a)) or the sign"
-
-
-@wrong(where=GATE, mend="Gate the auxiliary gradient; m always counts whole.")
-def main_gradient_is_gated(g: Any, *, weighted: bool) -> Any:
-    """The direction is gate m + a."""
-    return sum(gates[weighted](g[0], a) * g[0] + a for a in g[1:])
-
-
 FORMULAS = listed(
     SIGNATURE,
     cosine_gate,
@@ -152,6 +140,9 @@ gate-is-a-projection: Weighted, the gate is max(0, <m, a> / ||a||^2).
 epsilon-in-the-cosine: Weighted, the gate is max(0, <m, a> / (||m|| ||a|| + 1e-8)).
     gate(m, a) = max(<m, a> / (||m|| ||a|| + {1e-8}), 0) if weighted else gates[False](m, a)
     -> Divide by the norms alone; the cosine with 0 is 0.
+main-gradient-is-gated: The direction is gate m + a.
+    d = sum(gates[weighted](m, a) m + a for a in g[1:])
+    -> Gate the auxiliary gradient; m always counts whole.
     """,
     gates=gates,
 )

@@ -10,14 +10,13 @@ from bloop_proofs.law import law
 from bloop_proofs.laws import relations
 from bloop_proofs.laws.measure import bound, found, require_close, require_small
 from bloop_proofs.methods.pairs import off_each_other, parts_of, per_loss_scale
-from bloop_proofs.mistakes.mistake import listed, wrong_plain
+from bloop_proofs.mistakes.mistake import listed
 from bloop_proofs.rows import (
     BETAS,
     Orders,
     ascending,
     cosine,
     length,
-    off,
     positive,
     ratio,
     vectors,
@@ -29,11 +28,21 @@ from bloop_proofs.tolerances import norm, product_error
 from bloop_proofs.truths.products import Products, by
 
 
-def lift(x: Any, y: Any, target: float) -> float:
-    """Return how much of y takes the cosine of x with y to a target."""
-    c = cosine(x, y)
-    lifted = target * np.sqrt(positive(1 - c * c)) - c * np.sqrt(1 - target * target)
-    return float(ratio(length(x) * lifted, length(y) * np.sqrt(1 - target * target)))
+def near(x: Any, y: Any, epsilon: float = 0.0) -> float:
+    """Return the cosine, 0 with a zero vector."""
+    return float(ratio(x @ y, length(x) * length(y) + epsilon))
+
+
+def lift(
+    x: Any, y: Any, target: float, root: Callable[[float], float] = np.sqrt, epsilon: float = 0.0
+) -> float:
+    """Return how much of y takes the cosine of x with y to a target.
+
+    Wrong steps take no root, or add an epsilon to the norms.
+    """
+    c = near(x, y, epsilon)
+    lifted = target * root(positive(1 - c * c)) - c * root(1 - target * target)
+    return float(ratio(length(x) * lifted, length(y) * root(1 - target * target) + epsilon))
 
 
 def raised(x: Any, y: Any, target: float) -> Any:
@@ -133,43 +142,6 @@ RELATIONS = (
 )
 
 
-wrong = wrong_plain(SIGNATURE)
-
-
-LIFT = "g <- g + w g_j where cos(g, g_j) < t_ij"
-
-
-def main_only(orders: Orders | None, losses: int) -> Orders:
-    """Return orders in which the main gradient alone meets others."""
-    return [ascending(orders, losses)[0], *([] for _ in range(losses - 1))]
-
-
-@wrong(where=LIFT, mend="Take the roots: sqrt(1 - c^2) and sqrt(1 - t^2).")
-def roots_are_left_out(g: Any, state: Any, **options: Any) -> Any:
-    """w has 1 - c^2 and 1 - t^2 in the places of their roots."""
-
-    def raising(x: np.ndarray, y: np.ndarray, target: float) -> Any:
-        c = cosine(x, y)
-        lifted = target * (1 - c * c) - c * (1 - target * target)
-        w = ratio(norm(x) * lifted, norm(y) * (1 - target * target))
-        return x + w * y if c < target else x + 0 * y
-
-    return grad_vac(g, state, **options, raising=raising)
-
-
-@wrong(where=LIFT, mend="Add no constant to the norms: zero gradients have cosine 0.")
-def epsilon_in_the_norms(g: Any, state: Any, **options: Any) -> Any:
-    """Both norms of the lift get 1e-8 more."""
-
-    def raising(x: np.ndarray, y: np.ndarray, t: float) -> Any:
-        c = float(x @ y / (norm(x) * norm(y) + 1e-8))
-        lifted = t * np.sqrt(positive(1 - c * c)) - c * np.sqrt(1 - t * t)
-        w = norm(x) * lifted / (norm(y) * np.sqrt(1 - t * t) + 1e-8)
-        return np.asarray(x + w * y) if not c >= t else x
-
-    return grad_vac(g, state, **options, raising=raising)
-
-
 FORMULAS = listed(
     SIGNATURE,
     grad_vac,
@@ -220,13 +192,18 @@ a-number-is-added-to-the-gradient
 norms-are-left-out: w lacks the factor ||g|| / ||g_j||.
     raising(x, y, t) = x + lift(x, y, t) ||y|| / ||x|| y if cos(x, y) < t else x + 0 y
     -> Divide by ||g_j|| in w, and multiply by ||g||.
+roots-are-left-out: w has 1 - c^2 and 1 - t^2 in the places of their roots.
+    raising(x, y, t) = x + lift(x, y, t, float) y if cos(x, y) < t else x + 0 y
+    -> Take the roots: sqrt(1 - c^2) and sqrt(1 - t^2).
 lifts-to-zero-only: What is below the target is projected, as in PCGrad.
     raising(x, y, target) = off(x, y) if cos(x, y) < target else x + 0 y
     -> Lift to the target, not only to a cosine of 0.
+epsilon-in-the-norms: Both norms of the lift get 1e-8 more.
+    raising(x, y, t) = x + lift(x, y, t, sqrt, {1e-8}) y if not near(x, y, {1e-8}) >= t else x
+    -> Add no constant to the norms: zero gradients have cosine 0.
     """,
     grad_vac=grad_vac,
     lift=lift,
-    main_only=main_only,
-    off=off,
+    near=near,
     raised=raised,
 )

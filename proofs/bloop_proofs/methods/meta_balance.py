@@ -10,7 +10,7 @@ from bloop_proofs.gradients import nonzero
 from bloop_proofs.law import law, require
 from bloop_proofs.laws.measure import bound, found, require_close
 from bloop_proofs.laws.relations import of_products, zeros
-from bloop_proofs.mistakes.mistake import listed, wrong_plain
+from bloop_proofs.mistakes.mistake import listed
 from bloop_proofs.rows import BETAS, length, ratio, vectors
 from bloop_proofs.signature import Signature, any_of
 from bloop_proofs.strategies import inputs
@@ -97,31 +97,6 @@ RELATIONS = (
 )
 
 
-wrong = wrong_plain(SIGNATURE)
-
-
-AVERAGE = "n_k <- beta n_k + (1 - beta) ||g_k||"
-
-
-@wrong(where=AVERAGE, mend="Use the averages with the norms of this step in them.")
-def averages_are_updated_afterwards(g: Any, state: Any, *, r: float, beta: float) -> Any:
-    """The ratio is that of the averages of the steps before; of the norms at first."""
-    sizes = np.array([norm(v) for v in g])
-    old = sizes if state is None else state
-    direction, _ = meta_balance(g, old, r=r, beta=1.0)
-    return direction, beta * (0 * sizes if state is None else state) + (1 - beta) * sizes
-
-
-@wrong(where=AVERAGE, mend="Average n_0 first: all norms are those of this step.")
-def main_average_lags_by_a_step(g: Any, state: Any, *, r: float, beta: float) -> Any:
-    """n_0 is updated after the auxiliary gradients have used it."""
-    direction, sizes = meta_balance(g, state, r=r, beta=beta)
-    old = sizes[0] if state is None else state[0]
-    lagging = np.array([old, *sizes[1:]])
-    direction, _ = meta_balance(g, lagging, r=r, beta=1.0)
-    return direction, sizes
-
-
 FORMULAS = listed(
     SIGNATURE,
     meta_balance,
@@ -131,6 +106,13 @@ ratio-is-inverted: The ratio is n_k / n_0.
     weigh(main, own, r) = r (own / main)
     -> Divide by the auxiliary average: n_0 / n_k.
 at n_k <- beta n_k + (1 - beta) ||g_k||
+averages-are-updated-afterwards
+    The ratio is that of the averages of the steps before; of the norms at first.
+    d = meta_balance(g, norms(g) if state is None else state, r=r, beta=1)[0]
+    -> Use the averages with the norms of this step in them.
+main-average-lags-by-a-step: n_0 is updated after the auxiliary gradients have used it.
+    d = meta_balance(g, [(after if state is None else state)[0], *after[1:]], r=r, beta=1)[0]
+    -> Average n_0 first: all norms are those of this step.
 beta-is-the-weight-of-the-new-norm: n_k becomes (1 - beta) n_k + beta ||g_k||.
     beta = 1 - beta
     -> beta is the weight of the old average.
@@ -158,4 +140,5 @@ epsilon-beside-the-average: The ratio is n_0 / (n_k + 1e-5).
     weigh(main, own, r) = r main / (own + {1e-5})
     -> Divide by n_k alone; 0 where it is 0.
     """,
+    meta_balance=meta_balance,
 )

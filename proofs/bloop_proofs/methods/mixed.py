@@ -6,12 +6,11 @@ from bloop_proofs.cases import Case
 from bloop_proofs.law import law
 from bloop_proofs.laws import relations
 from bloop_proofs.laws.measure import bound, found, require_close
-from bloop_proofs.mistakes.mistake import listed, wrong_plain
-from bloop_proofs.rows import LAMS, ratio, vectors
+from bloop_proofs.mistakes.mistake import listed
+from bloop_proofs.rows import LAMS, vectors
 from bloop_proofs.signature import Signature, any_of
 from bloop_proofs.strategies import inputs
 from bloop_proofs.subject import Subject
-from bloop_proofs.tolerances import norm
 from bloop_proofs.truths.products import Products, by
 
 
@@ -53,24 +52,6 @@ RELATIONS = (
 )
 
 
-wrong = wrong_plain(SIGNATURE)
-
-
-SUM = "d = m + lam sum a"
-
-
-@wrong(where=SUM, mend="Add every auxiliary gradient, not their mean.")
-def auxiliary_gradients_are_averaged(g: Any, *, lam: float) -> Any:
-    """The direction is m + lam times the mean of the auxiliary gradients."""
-    return g[0] + lam * g[1:].mean(axis=0)
-
-
-@wrong(where=SUM, mend="Add the gradients as they are.")
-def auxiliary_gradient_is_normalised(g: Any, *, lam: float) -> Any:
-    """Each auxiliary gradient is brought to the length of the main one."""
-    return g[0] + lam * sum(ratio(norm(g[0]), norm(a)) * a for a in g[1:])
-
-
 FORMULAS = listed(
     SIGNATURE,
     mixed,
@@ -88,5 +69,13 @@ main-gradient-gets-the-weight: The direction is lam m + a.
 direction-is-divided-by-the-weights: The direction is (m + lam a) / (1 + lam).
     d = (m + lam sum(g[1:])) / (1 + lam (K - 1))
     -> Do not divide by the sum of the weights, or judge it times that.
+auxiliary-gradients-are-averaged
+    The direction is m + lam times the mean of the auxiliary gradients.
+    d = m + lam sum(g[1:]) / (K - 1)
+    -> Add every auxiliary gradient, not their mean.
+auxiliary-gradient-is-normalised
+    Each auxiliary gradient is brought to the length of the main one.
+    d = m + lam ||m|| sum(units(g[1:]))
+    -> Add the gradients as they are.
     """,
 )

@@ -10,13 +10,11 @@ from bloop_proofs.law import law, require
 from bloop_proofs.laws import relations
 from bloop_proofs.laws.measure import bound, found, require_close, require_right
 from bloop_proofs.methods.pairs import off_each_other, per_loss_scale
-from bloop_proofs.mistakes.mistake import listed, wrong_plain
+from bloop_proofs.mistakes.mistake import listed
 from bloop_proofs.rows import (
     Orders,
     ascending,
-    negative,
     off,
-    share,
     vectors,
 )
 from bloop_proofs.signature import Signature, any_of, every_order
@@ -25,16 +23,22 @@ from bloop_proofs.subject import Subject
 from bloop_proofs.tolerances import norm
 from bloop_proofs.truths.products import Products, by
 
-Meeting = Callable[[Any, Any], Any]
+Meeting = Callable[[Any, Any, Any, Any], Any]
+"""Of gradient i as it is by now with g_j, given g_i, and gradient j as it is by now."""
 
 
-def pcgrad(g: Any, *, orders: Orders | None, lam: float, meet: Meeting = off) -> Any:
+def pcgrad(
+    g: Any,
+    *,
+    orders: Orders | None,
+    lam: float,
+    meet: Meeting = lambda x, y, raw, altered: off(x, y),
+) -> Any:
     """Return PCGrad's direction, with another meeting of two gradients if one is given."""
-    parts = []
-    for x, order in zip(g, ascending(orders, len(g)), strict=True):
+    parts = list(g)
+    for i, order in enumerate(ascending(orders, len(g))):
         for j in order:
-            x = meet(x, g[j])
-        parts.append(x)
+            parts[i] = meet(parts[i], g[j], g[i], parts[j])
     return parts[0] + lam * sum(parts[1:])
 
 
@@ -102,83 +106,6 @@ RELATIONS = (
 )
 
 
-wrong = wrong_plain(SIGNATURE)
-
-
-PROJECTION = "g <- pi(g; g_j) where <g, g_j> < 0"
-
-
-SUM = "d = sum_i lam_i g_i'"
-
-
-@wrong(where=PROJECTION, mend="Project off the gradients as they came: keep a copy.")
-def projects_off_gradients_already_projected(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """What gradient i meets are the others as altered before it."""
-    parts = list(g)
-    for i, order in enumerate(ascending(orders, len(g))):
-        for j in order:
-            parts[i] = off(parts[i], parts[j])
-    return parts[0] + lam * sum(parts[1:])
-
-
-@wrong(where=PROJECTION, mend="Subtract a multiple of g_j from g_i, not of g_i itself.")
-def subtracts_a_multiple_of_itself(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """g_i loses a multiple of itself, as Table 1 of the Bloop paper prints it.
-
-    For two losses of weight 1 the two misprints cancel in the sum.
-    """
-    total = np.zeros(g.shape[1])
-    for i, order in enumerate(ascending(orders, len(g))):
-        x = g[i]
-        for j in order:
-            x = x - negative(share(g[j], g[i])) * g[i]
-        total = total + (lam if i else 1.0) * x
-    return total
-
-
-@wrong(where=PROJECTION, mend="Leave a gradient itself out of those that it meets.")
-def projects_off_itself_at_last(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """Gradient i meets itself after all others."""
-    rows = [[*order, i] for i, order in enumerate(ascending(orders, len(g)))]
-    return pcgrad(g, orders=rows, lam=lam)
-
-
-@wrong(where=PROJECTION, mend="Project one after the other, each time what is left.")
-def projects_the_raw_gradient_each_time(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """All parts are those of the raw gradient, subtracted together."""
-    total = np.zeros(g.shape[1])
-    for i, order in enumerate(ascending(orders, len(g))):
-        x = g[i] - sum(negative(share(g[i], g[j])) * g[j] for j in order)
-        total = total + (lam if i else 1.0) * x
-    return total
-
-
-@wrong(where="the order", mend="Meet the others in the order given, not in its reverse.")
-def order_is_reversed(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """The last of each order is met first."""
-    rows = [list(order)[::-1] for order in ascending(orders, len(g))]
-    return pcgrad(g, orders=rows, lam=lam)
-
-
-@wrong(where=SUM, mend="Project the auxiliary gradients too.")
-def only_the_main_gradient_is_projected(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """The direction is m' + lam a, without conflict or with it."""
-    main = g[0]
-    for j in ascending(orders, len(g))[0]:
-        main = off(main, g[j])
-    return main + lam * g[1:].sum(axis=0)
-
-
-@wrong(where=SUM, mend="Project the main gradient too: no loss comes first.")
-def only_the_auxiliary_gradients_are_projected(g: Any, *, orders: Orders | None, lam: float) -> Any:
-    """The direction is m + lam a'."""
-    parts = pcgrad(g, orders=orders, lam=lam)
-    main = g[0]
-    for j in ascending(orders, len(g))[0]:
-        main = off(main, g[j])
-    return parts - main + g[0]
-
-
 FORMULAS = listed(
     SIGNATURE,
     pcgrad,
@@ -190,10 +117,29 @@ projects-without-a-conflict: Every gradient is projected off every other, whatev
 projects-where-gradients-agree: Gradients are projected where their inner product is positive.
     meet(x, y) = x - max(<x, y> / ||y||^2, 0) y
     -> Project where the inner product is below 0, not above.
+projects-off-gradients-already-projected
+    What gradient i meets are the others as altered before it.
+    meet(x, y, raw, altered) = off(x, altered)
+    -> Project off the gradients as they came: keep a copy.
+subtracts-a-multiple-of-itself
+    g_i loses a multiple of itself, as Table 1 of the Bloop paper prints it. For two losses of
+    weight 1 the two misprints cancel in the sum.
+    meet(x, y, raw, altered) = x - min(<y, raw> / ||raw||^2, 0) raw
+    -> Subtract a multiple of g_j from g_i, not of g_i itself.
+projects-off-itself-at-last: Gradient i meets itself after all others.
+    orders = [[*order, i] for i, order in enumerate(ascending(orders, K))]
+    -> Leave a gradient itself out of those that it meets.
+projects-the-raw-gradient-each-time
+    All parts are those of the raw gradient, subtracted together.
+    meet(x, y, raw, altered) = x - min(<raw, y> / ||y||^2, 0) y
+    -> Project one after the other, each time what is left.
 at the order
 order-is-always-ascending: The orders are not looked at, though they are taken.
     orders = None
     -> Meet the others in the order given, row i for g_i.
+order-is-reversed: The last of each order is met first.
+    orders = [order[::-1] for order in ascending(orders, K)]
+    -> Meet the others in the order given, not in its reverse.
 at g <- pi(g; g_j) where <g, g_j> < 0
 divides-by-the-norm-of-the-other: The coefficient is <g, g_j> / ||g_j||.
     meet(x, y) = x - min(<x, y> / ||y||, 0) y
@@ -211,6 +157,12 @@ at d = sum_i lam_i g_i'
 gradients-are-averaged: The direction is divided by the number of losses.
     d = d / K
     -> Add the projected gradients; do not take their mean.
+only-the-main-gradient-is-projected: The direction is m' + lam a, without conflict or with it.
+    orders = main_only(orders, K)
+    -> Project the auxiliary gradients too.
+only-the-auxiliary-gradients-are-projected: The direction is m + lam a'.
+    orders = [[], *ascending(orders, K)[1:]]
+    -> Project the main gradient too: no loss comes first.
 weight-is-taken-but-not-used: All weights are 1.
     lam = 1
     -> Weigh the auxiliary gradients by the lam that is given.

@@ -1,5 +1,6 @@
 """Telling which known mistake a subject makes."""
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -35,22 +36,39 @@ def explanations(subject: Subject, catalogue: Iterable[Mistake], probes: Probes)
         return found or _by_values(subject, _fitted(subject, listed, probes), probes)
 
 
-CONSTANTS = [f"{digit}e{power}" for power in range(-16, 3) for digit in range(1, 10)]
-"""The constants that people write: one digit, and a power of ten."""
+Choice = tuple[Mistake, int, int]
+"""A mistake, and a digit and a power of ten for the constant in it."""
+POWERS = range(-16, 3)
+"""The powers that are tried; people write constants of one digit."""
 
 
 def _fitted(subject: Subject, listed: Sequence[Mistake], probes: Probes) -> list[Mistake]:
-    """Return the mistakes with another constant that resemble a subject where it is most wrong."""
-    found = [(probe, probe.at(subject), shown(None, probe)) for probe in probes.ordinary]
-    odd = {p: p.apart(seen, right) for p, seen, right in found if not p.alike(seen, right)}
-    if not odd:
+    """Return the mistakes with another constant that resemble a subject where it is most wrong.
+
+    The power of the constant is looked for first, and then the digit.
+    """
+    wrong = {}
+    for probe in probes.ordinary:
+        found, right = probe.at(subject), shown(None, probe)
+        if not probe.alike(found, right) and math.isfinite(probe.apart(found, right)):
+            wrong[probe] = probe.apart(found, right)
+    if not wrong:
         return []
-    telling = max(odd, key=odd.__getitem__)
+    telling = max(wrong, key=wrong.__getitem__)
     seen = telling.at(subject)
-    made = [m.fitted(value) for m in listed if m.fitted for value in CONSTANTS]
-    distances = {m: telling.apart(telling.at(telling.played(m)), seen) for m in made}
-    near = sorted(made, key=distances.__getitem__)
-    return [m for m in near[:9] if telling.alike(telling.at(telling.played(m)), seen)]
+
+    def apart(made: Mistake) -> float:
+        return telling.apart(telling.at(telling.played(made)), seen)
+
+    def nearest(choices: set[Choice], most: int) -> list[tuple[Choice, Mistake]]:
+        made = {c: c[0].fitted(f"{c[1]}e{c[2]}") for c in choices if c[0].fitted}
+        distances = {choice: apart(mistake) for choice, mistake in made.items()}
+        return sorted(made.items(), key=lambda item: distances[item[0]])[:most]
+
+    rough = nearest({(m, 1, power) for m in listed for power in POWERS}, 4)
+    around = [(m, power - s) for (m, _, power), _ in rough for s in (0, 1)]
+    fine = nearest({(m, digit, power) for m, power in around for digit in range(1, 10)}, 9)
+    return [mistake for _, mistake in fine]
 
 
 def _by_values(subject: Subject, listed: Sequence[Mistake], probes: Probes) -> list[Mistake]:

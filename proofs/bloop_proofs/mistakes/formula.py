@@ -28,28 +28,24 @@ from typing import Any
 
 import numpy as np
 
-from bloop_proofs.rows import cosine, length, negative, positive, ratio, share, units
+from bloop_proofs import rows
 from bloop_proofs.truths.products import Plain
 
 NAMES: Mapping[str, Any] = {
-    "cos": cosine,
+    **{name: value for name, value in vars(rows).items() if callable(value)},
+    "cos": rows.cosine,
     "inner": lambda x, y: float(x @ y),
-    "mean": lambda xs: float(np.mean(xs)),
     "max": lambda *xs: float(np.max(np.array(xs))),
+    "mean": lambda xs: float(np.mean(xs)),
     "min": lambda *xs: float(np.min(np.array(xs))),
     "nan": float("nan"),
-    "negative": negative,
-    "norm": length,
-    "pi": lambda x, y: x - share(x, y) * y,
-    "positive": positive,
+    "norm": rows.length,
     "ones": np.ones,
-    "ratio": ratio,
-    "share": share,
+    "pi": lambda x, y: x - rows.share(x, y) * y,
     "sign": np.sign,
-    "units": units,
     "sqrt": lambda x: float(np.sqrt(x)),
 }
-"""What every formula may call."""
+"""What every formula may call, beside what right steps are made of."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,9 @@ class Part:
         code, scope = compiled(self.text), {**NAMES, **names}
         if not self.arguments:
             return eval(code, scope)
-        return lambda *given: eval(code, {**scope, **dict(zip(self.arguments, given, strict=True))})
+        return lambda *given: eval(
+            code, {**scope, **dict(zip(self.arguments, given, strict=False))}
+        )
 
 
 @dataclass
@@ -77,6 +75,11 @@ class Entry:
     mend: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
     free: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """The names that its formulas use."""
+        return {name for part in self.parts.values() for name in compiled(part.text).co_names}
 
     def value(self, part: str, names: Mapping[str, Any]) -> Any:
         """Return the value of a part where the other names of a step are known."""

@@ -67,10 +67,11 @@ class Probe:
             return float("inf")
         sizes, _ = self._sizes
         pairs = zip(found.vectors, known.vectors, sizes, strict=False)
-        return max(
+        distances = (
             norm(x - y) / size if x is not None and y is not None and size else float("inf")
             for x, y, (size, _) in pairs
         )
+        return max(distances, default=0.0)
 
     def alike(self, found: Seen, known: Seen, unit: float = 0.0) -> bool:
         """Whether two looks showed the same, up to rounding, of a given unit roundoff at least."""

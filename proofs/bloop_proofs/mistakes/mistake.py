@@ -119,17 +119,3 @@ def listed(method: Signature, plain: Plain, text: str, **names: Any) -> tuple[Mi
         return step_of(exchanging(entry, plain, names), method)
 
     return as_listed(method, text, step, {"d": "The direction is {}."})
-
-
-def wrong_plain(method: Signature) -> Callable[..., Catalogued]:
-    """Return the decorator that makes a mistake of a method of a wrong step on rows."""
-
-    def wrong(*, where: str, mend: str, group: Group = "equations") -> Catalogued:
-        def decorate(plain: Plain) -> Mistake:
-            step = step_of(plain, method)
-            about = {"where": where, "mend": mend, "group": group}
-            return catalogued(method, plain, lambda: step, **about)
-
-        return decorate
-
-    return wrong

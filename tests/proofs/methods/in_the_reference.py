@@ -1,9 +1,12 @@
 """The reference in the protocol of a method under test."""
 
+from collections.abc import Callable
+from typing import Any
+
 from bloop_proofs.signature import Signature
 from bloop_ref import surgery
 
-MADE = {
+MADE: dict[str, Callable[..., Any]] = {
     "mixed": surgery.Mixed,
     "a_gem": surgery.AGem,
     "dynamic_barrier": surgery.DynamicBarrier,

@@ -207,7 +207,6 @@ direction-is-multiplied-by-the-losses
     d = K d
     -> Leave the factor K and the clip to the training loop.
     """,
-    norms=norms,
     over_pairs=over_pairs,
     pair_mean=pair_mean,
     similarities=similarities,

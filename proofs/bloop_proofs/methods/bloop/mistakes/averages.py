@@ -1,22 +1,6 @@
 """Mistakes in the new EMA: what weights it has, and what it averages."""
 
-import numpy as np
-
-from bloop_proofs.cases import Gradient
-from bloop_proofs.methods.bloop.mistakes.pieces import (
-    Now,
-    total,
-)
-from bloop_proofs.methods.bloop.mistakes.wrong import listed, wrong_average
-
-LAST_LINE = "Algorithm 1, the EMA's update"
-
-
-@wrong_average(where=LAST_LINE, mend="Average the gradients, not their squares.")
-def ema_averages_squares(s: Now) -> Gradient:
-    """The new EMA is (1 - rho) e + rho g^2 entry by entry, Adam's second moment."""
-    return total((1 - s.rho, s.e), (s.rho, [np.square(x) for x in s.g]))
-
+from bloop_proofs.methods.bloop.mistakes.wrong import listed
 
 FORMULAS = listed(
     """
@@ -62,5 +46,9 @@ ema-averages-clipped-gradients
 ema-averages-what-the-auxiliary-gradient-leaves
     ema = (1 - rho) e + rho pi(g; a)
     -> Average g_main whole; project g_aux, and nothing else.
+ema-averages-squares
+    The new EMA is (1 - rho) e + rho g^2 entry by entry, Adam's second moment.
+    ema = (1 - rho) e + rho g^2
+    -> Average the gradients, not their squares.
     """
 )

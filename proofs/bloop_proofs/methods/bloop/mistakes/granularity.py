@@ -6,71 +6,48 @@ from bloop_proofs.cases import Gradient
 from bloop_proofs.methods.bloop.mistakes.pieces import (
     Now,
     inner,
-    norm,
     ratio,
     share,
     subtracting,
     total,
     wide,
 )
-from bloop_proofs.methods.bloop.mistakes.wrong import wrong_direction
+from bloop_proofs.methods.bloop.mistakes.wrong import listed, wrong_direction
 
 SUM = "section 2.1, the inner product over all parameters"
 GLOBAL = "Sum the inner product and the squared norm over all parameters before dividing once."
 
 
-def by_leaf(u: Gradient, v: Gradient) -> list[float]:
-    """Return the inner product of each leaf with its own."""
-    return [inner([x], [y]) for x, y in zip(u, v, strict=True)]
-
-
-@wrong_direction(where=SUM, mend=GLOBAL)
-def projects_leaf_by_leaf(s: Now) -> Gradient:
-    """Each leaf is projected on its own leaf of the EMA: layer-wise projection."""
-    return subtracting([share([x], [y]) for x, y in zip(s.a, s.e, strict=True)], s)
-
-
-@wrong_direction(where=SUM, mend="Divide by ||ema||^2 of all parameters together.")
-def divides_by_the_norm_of_the_leaf(s: Now) -> Gradient:
-    """The coefficient of a leaf is <a, e> / ||its e||^2."""
-    return subtracting([ratio(inner(s.a, s.e), ee) for ee in by_leaf(s.e, s.e)], s)
-
-
-@wrong_direction(where=SUM, mend="Sum <g_aux, ema> over all parameters.")
-def inner_product_is_of_the_leaf(s: Now) -> Gradient:
-    """The coefficient of a leaf is <its a, its e> / ||e||^2."""
-    return subtracting([ratio(ae, inner(s.e, s.e)) for ae in by_leaf(s.a, s.e)], s)
-
-
-@wrong_direction(where=SUM, mend="Add up the leaves' inner products: += in the loop, not =.")
-def inner_products_are_of_the_last_leaf(s: Now) -> Gradient:
-    """Both inner products are the last leaf's."""
-    return subtracting(share(s.a[-1:], s.e[-1:]), s)
-
-
-@wrong_direction(where=SUM, mend="Add up the inner products of all leaves.")
-def inner_products_are_of_the_first_leaf(s: Now) -> Gradient:
-    """Both inner products are the first leaf's."""
-    return subtracting(share(s.a[:1], s.e[:1]), s)
-
-
-@wrong_direction(where=SUM, mend="Add up the squares of the leaves' norms, not the norms.")
-def norms_of_the_leaves_are_added(s: Now) -> Gradient:
-    """||e|| is taken as the sum of the leaves' norms."""
-    size = sum(norm([x]) for x in s.e)
-    return subtracting(ratio(inner(s.a, s.e), size * size), s)
-
-
-@wrong_direction(where=SUM, mend=GLOBAL)
-def coefficients_of_the_leaves_are_averaged(s: Now) -> Gradient:
-    """The coefficient is the mean of the leaves' coefficients."""
-    return subtracting(float(np.mean([share([x], [y]) for x, y in zip(s.a, s.e, strict=True)])), s)
-
-
-@wrong_direction(where=SUM, mend=GLOBAL)
-def coefficients_of_the_leaves_are_added(s: Now) -> Gradient:
-    """The coefficient is the sum of the leaves' coefficients."""
-    return subtracting(sum(share([x], [y]) for x, y in zip(s.a, s.e, strict=True)), s)
+FORMULAS = listed(
+    """
+at section 2.1, the inner product over all parameters
+projects-leaf-by-leaf
+    Each leaf is projected on its own leaf of the EMA: layer-wise projection.
+    coefficient = aes / ees
+    -> Sum the inner product and the squared norm over all parameters before dividing once.
+divides-by-the-norm-of-the-leaf: The coefficient of a leaf is <a, e> / ||its e||^2.
+    coefficient = <a, e> / ees
+    -> Divide by ||ema||^2 of all parameters together.
+inner-product-is-of-the-leaf: The coefficient of a leaf is <its a, its e> / ||e||^2.
+    coefficient = aes / ||e||^2
+    -> Sum <g_aux, ema> over all parameters.
+inner-products-are-of-the-last-leaf: Both inner products are the last leaf's.
+    coefficient = aes[-1] / ees[-1]
+    -> Add up the leaves' inner products: += in the loop, not =.
+inner-products-are-of-the-first-leaf: Both inner products are the first leaf's.
+    coefficient = aes[0] / ees[0]
+    -> Add up the inner products of all leaves.
+norms-of-the-leaves-are-added: ||e|| is taken as the sum of the leaves' norms.
+    coefficient = <a, e> / sum(ees^0.5)^2
+    -> Add up the squares of the leaves' norms, not the norms.
+coefficients-of-the-leaves-are-averaged: The coefficient is the mean of the leaves' coefficients.
+    coefficient = mean(aes / ees)
+    -> Sum the inner product and the squared norm over all parameters before dividing once.
+coefficients-of-the-leaves-are-added: The coefficient is the sum of the leaves' coefficients.
+    coefficient = sum(aes / ees)
+    -> Sum the inner product and the squared norm over all parameters before dividing once.
+    """
+)
 
 
 @wrong_direction(where=SUM, mend=GLOBAL)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bloop_proofs.cases import Gradient
 from bloop_proofs.gradients import unflatten
 from bloop_proofs.methods.bloop.definition import SIGNATURE
@@ -13,6 +15,7 @@ from bloop_proofs.methods.bloop.mistakes.pieces import (
     Whole,
     average,
     direction,
+    inner,
     like,
 )
 from bloop_proofs.mistakes.formula import Entry
@@ -41,7 +44,8 @@ SENTENCES = {
 def listed(text: str, *, group: Group = "equations") -> tuple[Mistake, ...]:
     """Return the mistakes of a text that exchange the coefficient, the direction or the new EMA.
 
-    The formulas know g, a, e, lam and rho, the right direction d and the right new EMA e'.
+    The formulas know g, a, e, lam and rho, the right direction d and the right new EMA e', and what
+    stands in ``KNOWN``.
     """
 
     def step(entry: Entry) -> Step:
@@ -50,13 +54,44 @@ def listed(text: str, *, group: Group = "equations") -> tuple[Mistake, ...]:
     return as_listed(SIGNATURE, text, step, SENTENCES, group)
 
 
+def by_leaf(x: Gradient, y: Gradient) -> np.ndarray:
+    """Return the inner product of each leaf with its own."""
+    return np.array([inner([u], [v]) for u, v in zip(x, y, strict=True)])
+
+
+def as_complex(x: Gradient) -> np.ndarray:
+    """Return a long vector that is complex where all leaves are."""
+    return flat(x).view(np.complex128 if all(leaf.dtype.kind == "c" for leaf in x) else np.float64)
+
+
+KNOWN: dict[str, Callable[[Now], Any]] = {
+    "A": lambda s: as_complex(s.a),
+    "E": lambda s: as_complex(s.e),
+    "aes": lambda s: by_leaf(s.a, s.e),
+    "cleaned": lambda s: lambda x: np.where(np.isfinite(x), x, 0.0),
+    "conj": lambda s: np.conj,
+    "ees": lambda s: by_leaf(s.e, s.e),
+    "finite": lambda s: lambda x: bool(np.all(np.isfinite(x))),
+    "iscomplexobj": lambda s: np.iscomplexobj,
+    "n": lambda s: sum(x.size for x in s.e),
+    "nan_to_num": lambda s: np.nan_to_num,
+    "top": lambda s: float(np.finfo(s.g[0].dtype).max),
+    "zero": lambda s: np.zeros(flat(s.e).size),
+}
+"""What else formulas may name: sums by leaf, complex vectors, and what NaN is replaced by."""
+
+
 def _exchanged(entry: Entry, s: Now) -> Pair:
     """Return the outputs of a right step with a part exchanged, computed on long vectors."""
     g, a, e = map(flat, (s.g, s.a, s.e))
     after = (1 - s.rho) * e + s.rho * g
-    names = {"g": g, "a": a, "e": e, "lam": s.lam, "rho": s.rho, "after": after, "n": e.size}
+    names = {"g": g, "a": a, "e": e, "lam": s.lam, "rho": s.rho, "after": after}
+    names |= {name: KNOWN[name](s) for name in entry.names if name in KNOWN}
     c = entry.value("coefficient", names) if "coefficient" in entry.parts else share(a, e)
-    d = g + s.lam * (a - c * e)
+    if np.ndim(c):  # one for each leaf
+        c = np.repeat(c, [flat([leaf]).size for leaf in s.e])
+    part = (c * as_complex(s.e)).view(np.float64) if np.iscomplexobj(c) else c * e
+    d = g + s.lam * (a - part)
     if "direction" in entry.parts:
         d = entry.value("direction", {**names, "d": d})
     if "ema" in entry.parts:
