@@ -37,6 +37,8 @@ Gram = list[list[float]]
 class Weights:
     """A combination of vectors of which the inner products are known."""
 
+    __array_ufunc__ = None  # NumPy's numbers leave arithmetic with these to the methods below
+
     def __init__(self, on: np.ndarray, gram: np.ndarray) -> None:
         """Keep the weights on the vectors, and the inner products of these."""
         self.on, self.gram = on, gram
