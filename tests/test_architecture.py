@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +120,47 @@ def test_no_module_is_long(package: str, path: Path) -> None:
     assert lines <= MOST_LINES
 
 
+def graph(package: str) -> dict[str, set[str]]:
+    """Return which modules of a package each of its modules imports, wherever in it that stands."""
+    folder = FOLDERS[package]
+    modules = {}
+    for path in folder.rglob("*.py"):
+        words = path.relative_to(folder.parent).with_suffix("").parts
+        modules[".".join(words).removesuffix(".__init__")] = ast.parse(path.read_text())
+    edges: dict[str, set[str]] = {module: set() for module in modules}
+    for module, tree in modules.items():
+        for entry in imports(tree):
+            inner = f"{entry.module}.{entry.name}"  # of a package its module, or a name in it
+            edges[module] |= {inner if inner in modules else entry.module} & modules.keys()
+    return edges
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Return modules that import one another in a circle; none where there is no circle."""
+    try:
+        list(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    assert circle(graph("bloop_proofs")) == []
+
+
+JUDGING = ("exact", "laws", "methods", "mistakes", "problems", "tolerances", "truths")
+
+
+def test_no_judge_computes_with_the_code_that_it_judges() -> None:
+    """What a subject is held against is found in other ways than by the reference."""
+    folder = FOLDERS["bloop_proofs"]
+    for name in JUDGING:
+        for path in [folder / f"{name}.py", *(folder / name).rglob("*.py")]:
+            if path.is_file():
+                found = imports(ast.parse(path.read_text()))
+                assert not [entry for entry in found if entry.module.startswith("bloop_ref")], path
+
+
 def test_the_rules_tell_what_breaks_them() -> None:
     tree = ast.parse("from bloop_ref import _accumulate as twice\nimport torch.nn, numpy as np\n")
     assert list(imports(tree)) == [
@@ -127,6 +169,7 @@ def test_the_rules_tell_what_breaks_them() -> None:
         Import("numpy", "", "np"),
     ]
     assert [name for name in ("_dot", "__all__", "dot") if private(name)] == ["_dot"]
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
 
 
 def test_every_package_has_its_rules() -> None:

@@ -3,8 +3,7 @@
 from bloop_proofs.adapters import from_class, from_dict, from_flat
 from bloop_proofs.cases import Case
 from bloop_proofs.law import Law, LawViolation
-from bloop_proofs.laws import LAWS
-from bloop_proofs.methods import METHOD_LAWS, METHODS, check_method
+from bloop_proofs.methods import LAWS, METHODS
 from bloop_proofs.parametrize import parametrize_with_laws
 from bloop_proofs.replay import replay
 from bloop_proofs.report import Diagnosis, Report, Result
@@ -15,7 +14,6 @@ from bloop_proofs.subject import ProtocolError, StepRaised
 __all__ = [
     "LAWS",
     "METHODS",
-    "METHOD_LAWS",
     "Case",
     "Diagnosis",
     "Law",
@@ -26,7 +24,6 @@ __all__ = [
     "Result",
     "StepRaised",
     "check_implementation",
-    "check_method",
     "from_class",
     "from_dict",
     "from_flat",

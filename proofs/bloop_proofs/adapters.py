@@ -8,7 +8,7 @@ from array_api_compat import array_namespace, is_writeable_array
 from optree import tree_map
 
 from bloop_proofs.source import Source, source_of
-from bloop_proofs.subject import ProtocolError, Step, describe, pair
+from bloop_proofs.subject import ProtocolError, Step, describe
 
 
 def from_flat(step: Step) -> Step:
@@ -110,6 +110,14 @@ def from_class(make: Callable[..., Any], *, method: str = "step", ema: str = "em
         return direction, getattr(subject, ema)
 
     return _with_source(adapted, make, f"from_class(step, method={method!r}, ema={ema!r})")
+
+
+def pair(returned: Any) -> tuple[Any, Any]:
+    """Return what a step returned where it is a pair; raise ``ProtocolError`` where not."""
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        required = "step must return a pair (direction, new_ema)"
+        raise ProtocolError(f"{required}; found {describe(returned)}")
+    return returned[0], returned[1]
 
 
 def _with_source(adapted: Step, inner: Any, call: str) -> Step:

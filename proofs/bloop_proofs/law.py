@@ -1,6 +1,6 @@
 """Laws: plain functions that state a theorem and raise where a subject breaks it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,16 +52,49 @@ class Failure:
 
 
 def law(
-    *, group: Group, equation: str, inputs: Inputs, cost: int = 1, may_refuse: str = ""
+    *,
+    equation: str,
+    inputs: Inputs,
+    group: Group = "paper",
+    cost: int = 1,
+    may_refuse: str = "",
+    name: str = "",
+    statement: str = "",
 ) -> Callable[[Check], Law]:
-    """Make a law of a function whose name is its sentence and whose docstring its theorem."""
+    """Make a law of a function whose name is its sentence and whose docstring its theorem.
+
+    The function gets the case as the step sees it. A law that many methods obey is given another
+    ``name`` or ``statement`` where it is said in other words.
+    """
 
     def decorate(check: Check) -> Law:
-        statement = " ".join((check.__doc__ or "").split())
-        name = check.__name__.replace("_", "-")
-        return Law(name, group, equation, statement, check, inputs, cost, may_refuse)
+        def seen(subject: Any, case: Case) -> None:
+            check(subject, subject.seen(case))
+
+        theorem = " ".join((statement or check.__doc__ or "").split())
+        title = name or check.__name__.replace("_", "-")
+        return Law(title, group, equation, theorem, seen, inputs, cost, may_refuse)
 
     return decorate
+
+
+def laws_in(*modules: Any) -> tuple[Law, ...]:
+    """Return the laws that some modules define, in their order."""
+    return tuple(x for module in modules for x in vars(module).values() if isinstance(x, Law))
+
+
+def laws_named(names: str | Iterable[str], catalogue: Sequence[Law]) -> tuple[Law, ...]:
+    """Return all laws, those of a group, or those of given names, in the catalogue's order.
+
+    Raises ``ValueError`` for a name that is neither, and where no law is named.
+    """
+    wanted = {names} if isinstance(names, str) else set(names)
+    known = {"all", "paper", "numerics"} | {law.name for law in catalogue}
+    if unknown := sorted(wanted - known):
+        raise ValueError(f"laws must be all, paper, numerics or names of laws; found {unknown}")
+    if not wanted:
+        raise ValueError("laws must name at least one law; found none")
+    return tuple(law for law in catalogue if wanted & {"all", law.group, law.name})
 
 
 def require(holds: Any, message: str) -> None:

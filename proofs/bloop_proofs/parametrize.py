@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from bloop_proofs.law import Law, LawViolation
+from bloop_proofs.methods import method_named
 from bloop_proofs.runner import check_implementation, checked_laws
 from bloop_proofs.subject import Step
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 def parametrize_with_laws(
     step: Step,
     *,
+    method: str = "bloop",
     framework: str = "numpy",
     laws: str | Iterable[str] = "all",
     examples: int = 100,
@@ -44,13 +46,19 @@ def parametrize_with_laws(
     import pytest  # the suite runs without it
 
     reasons = expected_failures or {}
-    chosen = checked_laws(step, framework, laws, examples, reasons)
+    catalogue = method_named(method).laws
+    chosen = checked_laws(step, framework, laws, examples, reasons, catalogue)
 
     def check_of(law: Law) -> Callable[[], None]:
         def check() -> None:
             __tracebackhide__ = True
             report = check_implementation(
-                step, framework=framework, laws=law.name, examples=examples, seed=seed
+                step,
+                method=method,
+                framework=framework,
+                laws=law.name,
+                examples=examples,
+                seed=seed,
             )
             (result,) = report.results
             if result.status == "skipped":

@@ -5,10 +5,8 @@ from typing import Any
 
 from bloop_proofs.cases import Case
 from bloop_proofs.frameworks import Framework, framework_named
-from bloop_proofs.laws import LAWS, laws_named
-from bloop_proofs.methods.laws import METHOD_LAWS
-from bloop_proofs.methods.registry import method_named
-from bloop_proofs.methods.subject import MethodSubject
+from bloop_proofs.law import laws_named
+from bloop_proofs.methods import method_named
 from bloop_proofs.quiet import silence
 from bloop_proofs.subject import Step, Subject
 
@@ -28,7 +26,7 @@ def replay(
         step: the implementation, as for ``check_implementation``.
         case: the inputs of the law by name, gradients as lists of the framework's arrays.
         framework: the framework of ``step``.
-        method: the method that ``step`` implements, as for ``check_method``.
+        method: the method that ``step`` implements, as for ``check_implementation``.
 
     Raises:
         LawViolation: the law does not hold here; the message says what was required and found.
@@ -49,14 +47,10 @@ def replay(
     """
     known = framework_named(framework)
     inputs = Case(**{k: _numpy(v, known) for k, v in case.items()})
-    subject: Any = Subject(step, known)
-    catalogue = LAWS
-    if method != "bloop":
-        subject = MethodSubject(step, known, method_named(method))
-        catalogue = METHOD_LAWS[method]
-    (entry,) = laws_named([law], catalogue)
+    judged = method_named(method)
+    (entry,) = laws_named([law], judged.laws)
     with silence():
-        entry.check(subject, inputs)
+        entry.check(Subject(step, known, judged.signature), inputs)
 
 
 def _numpy(value: Any, framework: Framework) -> Any:

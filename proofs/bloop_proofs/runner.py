@@ -3,48 +3,28 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import hypothesis
 import numpy as np
 from hypothesis.errors import Flaky
 
 from bloop_proofs.cases import Case
-from bloop_proofs.frameworks import Framework, framework_named
-from bloop_proofs.law import Failure, Law, LawViolation
-from bloop_proofs.laws import LAWS, laws_named
-from bloop_proofs.mistakes import diagnose
+from bloop_proofs.diagnosis import diagnose
+from bloop_proofs.frameworks import framework_named
+from bloop_proofs.law import Failure, Law, LawViolation, laws_named
+from bloop_proofs.methods import method_named
 from bloop_proofs.quiet import SETTINGS, apart, silence
-from bloop_proofs.report import Diagnosis, Report, Result, Status
+from bloop_proofs.report import Report, Result, Status
+from bloop_proofs.signature import Signature
 from bloop_proofs.source import Source, source_of
 from bloop_proofs.subject import LeafError, ProtocolError, Step, StepRaised, Subject
-
-
-class Judged(Protocol):
-    """What the runner needs of a subject; its laws need more."""
-
-    @property
-    def step(self) -> Step:
-        """The implementation."""
-
-    @property
-    def framework(self) -> Framework:
-        """The framework whose arrays it takes."""
-
-
-ORDINARY = Case(
-    g_main=[np.array([3.0, 4.0], np.float32), np.array([[1.0]], np.float32)],
-    g_aux=[np.array([-5.0, 1.0], np.float32), np.array([[2.0]], np.float32)],
-    ema=[np.array([1.0, 2.0], np.float32), np.array([[-1.0]], np.float32)],
-    lam=0.5,
-    rho=0.25,
-)
-"""An input that nothing is special about: whoever cannot answer it in form cannot be judged."""
 
 
 def check_implementation(
     step: Step,
     *,
+    method: str = "bloop",
     framework: str = "numpy",
     laws: str | Iterable[str] = "all",
     examples: int = 100,
@@ -52,14 +32,20 @@ def check_implementation(
     expected_failures: Mapping[str, str] | None = None,
     progress: Callable[[Result], None] | None = None,
 ) -> Report:
-    """Judge an implementation of Bloop, in any framework, by every law of the suite.
+    """Judge an implementation of Bloop or of another method, in any framework, by all its laws.
 
     Args:
         step: ``step(g_main, g_aux, ema, *, lam, rho) -> (direction, new_ema)``, every gradient a
             list of the framework's arrays, one per parameter; the direction has g_main's dtypes,
-            the new EMA has ema's. Other forms: see ``bloop_proofs.adapters``.
+            the new EMA has ema's. Other forms: see ``bloop_proofs.adapters``. For another method
+            ``step(gradients, **options) -> direction``, or with a state
+            ``step(gradients, state, **options) -> (direction, state)``, the state being ``None``
+            before the first step and then whatever the step returned; ``gradients`` is
+            [g_main, g_aux, ...], and the direction has g_main's shapes and dtypes.
+        method: ``"bloop"``, ``"pcgrad"``, ``"grad_vac"``, ``"mgda"``, ...: ``METHODS`` lists them,
+            and the signature of each.
         framework: ``"numpy"``, ``"torch"``, ``"jax"`` or ``"cupy"``.
-        laws: ``"all"``, ``"paper"``, ``"numerics"``, or names of laws.
+        laws: ``"all"``, ``"paper"``, ``"numerics"``, or names of laws of the method.
         examples: how many inputs an ordinary law is tried on; costly laws are tried on fewer.
         seed: where the drawing of inputs starts; the same seed draws the same inputs.
         expected_failures: reasons by the names of laws that are known to fail. One that holds all
@@ -70,7 +56,7 @@ def check_implementation(
         A ``Report``; its ``passed`` is the verdict.
 
     Raises:
-        ProtocolError: the step returns something else than the protocol's pair.
+        ProtocolError: the step returns something else than the protocol says.
         ValueError: an argument is none of those above, or the framework is not installed.
         TypeError: the step cannot be called.
 
@@ -81,55 +67,42 @@ def check_implementation(
         >>> report = check_implementation(forgets_the_projection, laws=["direction-is-equation-5"])
         >>> report.passed, report.results[0].status
         (False, 'failed')
+        >>> def project(u, v):
+        ...     return u - min(u @ v, 0) / (v @ v) * v if v @ v else u
+        >>> def mine(gradients):
+        ...     (m,), (a,) = gradients
+        ...     return [project(m, a) + project(a, m)]
+        >>> laws = ["direction-is-as-defined"]
+        >>> report = check_implementation(mine, method="pcgrad", laws=laws, examples=5)
+        >>> report.results[0].message
+        'step raised ValueError: too many values to unpack (expected 1)'
     """
     expected = expected_failures or {}
-    chosen = checked_laws(step, framework, laws, examples, expected)
-    subject = Subject(step, framework_named(framework))
-    return judged(
-        subject,
-        chosen,
-        examples=examples,
-        seed=seed,
-        expected=expected,
-        progress=progress,
-        probe=lambda: subject.of(ORDINARY),
-        diagnose=lambda: diagnose(subject, seed=seed),
-    )
-
-
-def judged(
-    subject: Judged,
-    laws: Iterable[Law],
-    *,
-    examples: int,
-    seed: int,
-    expected: Mapping[str, str],
-    progress: Callable[[Result], None] | None,
-    probe: Callable[[], Any],
-    diagnose: Callable[[], tuple[Diagnosis, ...]],
-    method: str = "bloop",
-) -> Report:
-    """Return the verdict on a subject of Bloop or of another method, by the laws given.
-
-    ``probe`` raises ``ProtocolError`` for a subject that does not answer in form; ``diagnose``
-    names the mistakes of one that breaks a law.
-    """
-    source = source_of(subject.step)
+    known = method_named(method)
+    chosen = checked_laws(step, framework, laws, examples, expected, known.laws)
+    subject = Subject(step, framework_named(framework), known.signature)
+    source = source_of(step)
     with silence():
         # what else is wrong breaks laws, each of which will say so
         with contextlib.suppress(StepRaised, LeafError):
-            probe()
+            subject.of(ordinary(known.signature))
         results = []
-        for law in laws:
-            why = expected.get(law.name)
-            result = _judge(law, subject, source, examples, seed, why, method)
+        for law in chosen:
+            result = _judge(law, subject, source, examples, seed, expected.get(law.name))
             results.append(result)
             if progress:
                 progress(result)
         failed = any(result.status in ("failed", "xfailed") for result in results)
-        diagnosis = diagnose() if failed else ()
-    name = subject.framework.name
-    return Report(source.name, name, seed, examples, tuple(results), diagnosis, method)
+        diagnosis = diagnose(subject, seed=seed) if failed else ()
+    return Report(source.name, framework, seed, examples, tuple(results), diagnosis, method)
+
+
+def ordinary(method: Signature) -> Case:
+    """Return an input that nothing is special about: who cannot answer it in form is no subject."""
+    leaves = [np.array([3.0, 4.0], np.float32), np.array([[1.0]], np.float32)]
+    vectors = [leaves, [np.float32(-0.5) * leaf[::-1] for leaf in leaves], leaves]
+    options = {name: values(2)[0] for name, values in method.choices.items()}
+    return Case(**method.packed([vectors[: len(method.vectors) or 2]]), **options)
 
 
 def checked_laws(
@@ -138,7 +111,7 @@ def checked_laws(
     laws: str | Iterable[str],
     examples: Any,
     expected_failures: Mapping[str, str],
-    catalogue: Sequence[Law] = LAWS,
+    catalogue: Sequence[Law],
 ) -> tuple[Law, ...]:
     """Return the laws to try; raise where an argument of ``check_implementation`` is wrong."""
     if not callable(step):
@@ -157,12 +130,11 @@ def checked_laws(
 
 def _judge(
     law: Law,
-    subject: Judged,
+    subject: Subject,
     source: Source,
     examples: int,
     seed: int,
     expected: str | None,
-    method: str,
 ) -> Result:
     """Try one law and say what came of it."""
     started = time.perf_counter()
@@ -176,13 +148,13 @@ def _judge(
         status = "failed" if expected is None else "xfailed"
         message = " ".join(str(failure.error).split())
         message = message if expected is None else f"expected, {expected}: {message}"
-        counterexample = source.counterexample(law, failure, subject.framework, method)
+        counterexample = source.counterexample(law, failure, subject)
     seconds = time.perf_counter() - started
     form = (law.name, law.group, law.equation, law.statement)
     return Result(*form, status, message, counterexample, tried, seconds)
 
 
-def try_law(law: Law, subject: Judged, *, examples: int, seed: int) -> tuple[int, Failure | None]:
+def try_law(law: Law, subject: Subject, *, examples: int, seed: int) -> tuple[int, Failure | None]:
     """Return how many inputs a law was tried on, and the smallest that breaks it, if one does.
 
     Where none does, but the step refuses some that it may refuse, one of those is returned.

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bloop_proofs.frameworks import Framework
 from bloop_proofs.law import Failure, Law
-from bloop_proofs.subject import Step
+from bloop_proofs.subject import Step, Subject
 
 
 class LoadError(ValueError):
@@ -29,10 +28,9 @@ class Source:
     lines: tuple[str, ...]
     helpers: tuple[str, ...] = ()
 
-    def counterexample(
-        self, law: Law, failure: Failure, framework: Framework, method: str = "bloop"
-    ) -> str:
+    def counterexample(self, law: Law, failure: Failure, subject: Subject) -> str:
         """Return a program that shows a failure: it raises what the subject broke."""
+        framework, method = subject.framework, subject.method.name
         options = f'framework="{framework.name}"'
         options += f', method="{method}"' if method != "bloop" else ""
         theorem = textwrap.wrap(f"{law.name} ({law.equation}): {law.statement}", 98)

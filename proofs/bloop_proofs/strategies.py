@@ -5,7 +5,7 @@ dyadic numbers that every floating dtype holds exactly and that shrink to 0, 1, 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -14,25 +14,15 @@ from hypothesis import strategies as st
 
 from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.frameworks import Framework, bfloat16
-from bloop_proofs.problems.strategies import (
-    finite_sums,
-    hyperbolas,
-    logistics,
-    problems,
-    quadratics,
-    spheres,
-)
+from bloop_proofs.law import Inputs
+from bloop_proofs.problems.strategies import finite_sums, quadratics
+from bloop_proofs.signature import Signature, unchanged
 
 __all__ = [
     "finite_sums",
     "gradients",
-    "hyperbolas",
     "inputs",
-    "logistics",
-    "nonzero",
-    "problems",
     "quadratics",
-    "spheres",
 ]
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -52,9 +42,6 @@ SHAPES: tuple[Shapes, ...] = (
 
 LEAVES: tuple[Shapes, ...] = tuple(shapes for shapes in SHAPES if len(shapes) > 1)
 """The same, with several leaves."""
-
-LAMS = (1.0, 2.0, 0.5, 0.125, 3.0, 0.1, 10.0)
-RHOS = (0.5, 0.25, 0.125, 0.75, 0.1, 0.01, 1.0, 0.0)
 
 
 def _entries() -> np.ndarray:
@@ -112,78 +99,80 @@ def _leaf(values: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return values.reshape(shape).astype(bfloat16() if dtype == "bfloat16" else dtype)
 
 
-def is_zero(gradient: Gradient) -> bool:
-    """Whether every entry of a gradient is 0."""
-    return not any(np.any(leaf) for leaf in gradient)
-
-
-def nonzero(gradient: Gradient) -> Gradient:
-    """Set the first entry of a gradient to 1 where all are 0, and return it."""
-    if is_zero(gradient):
-        first = next(leaf for leaf in gradient if leaf.size)
-        first[(0,) * first.ndim] = 1
-    return gradient
-
-
 def inputs(
+    method: Signature,
     *,
+    losses: Sequence[int] = (2,),
+    earlier: Sequence[int] = (0, 1, 2),
     shapes: Sequence[Shapes] = SHAPES,
     dtypes: Sequence[Dtypes] = ("float64", "float32"),
-    ema_dtypes: Sequence[Dtypes] | None = None,
-    lams: Sequence[float] = LAMS,
-    rhos: Sequence[float] = RHOS,
-    zero_ema: bool = False,
+    last_dtypes: Sequence[Dtypes] | None = None,
+    options: Mapping[str, Sequence[Any]] | None = None,
     more: Sequence[str] = (),
-    numbers: dict[str, Sequence[Any]] | None = None,
-    then: Callable[[Case], Case] | None = None,
-) -> Callable[[Framework], st.SearchStrategy[Case]]:
-    """Return, for a framework, a strategy for the inputs of a step.
+    numbers: Mapping[str, Sequence[Any]] | None = None,
+    then: Callable[[Case], Case] = unchanged,
+) -> Inputs:
+    """Return, for a framework, a strategy for the inputs of a step of a method.
 
     Args:
+        method: the method.
+        losses: the numbers of gradients to choose from, where a step takes a list.
+        earlier: the numbers of steps before the last, for methods with a state.
         shapes: the leaf shapes to choose from, simplest first.
         dtypes: the dtypes to choose from, each one for all leaves or several that the leaves take
             in turn; what the framework lacks is left out, and where nothing is left is float32.
-        ema_dtypes: the dtype of the EMA for each of ``dtypes``; the same by default.
-        lams: the weights to choose from.
-        rhos: the weights of the new gradient to choose from.
-        zero_ema: whether the EMA may be zero.
+        last_dtypes: the dtype of the last named vector for each of ``dtypes``; the same by default.
+        options: values of options to choose from, instead of the usual ones.
         more: names of further gradients to draw.
         numbers: names of further numbers, with the values to choose from.
-        then: a last change to the case.
+        then: a last change to the case, after the method's own.
     """
-    pairs = [
-        tuple((names,) if isinstance(names, str) else names for names in pair)
-        for pair in zip(dtypes, ema_dtypes or dtypes, strict=True)
-    ]
+    before = earlier if method.stateful else (0,)
+    counts = (len(method.vectors),) if method.vectors else losses
+    numbers = numbers or {}
+    pairs = [tuple(map(_several, pair)) for pair in zip(dtypes, last_dtypes or dtypes, strict=True)]
+
+    def values(k: int) -> dict[str, Sequence[Any]]:
+        usual = {name: of(k) for name, of in method.choices.items()}
+        return {**usual, **{name: x for name, x in (options or {}).items() if name in usual}}
 
     def strategy(framework: Framework) -> st.SearchStrategy[Case]:
         there = framework.dtypes()
         usable = [(g, e) for g, e in pairs if all(name in there for name in g + e)]
-        options = {"lam": lams, "rho": rhos, **(numbers or {})}
-        choices = (usable or [(("float32",), ("float32",))], shapes, *options.values())
-        forms = [_form(dtype, leaves, len(more)) for dtype in choices[0] for leaves in shapes]
+        usable = usable or [(("float32",), ("float32",))]
+        forms = (usable, shapes, counts, before, *numbers.values())
 
         def build(drawn: bytes) -> Case:
-            (dtype, leaves, *values), entries = choose(drawn, choices)
-            vectors = cut(entries, leaves, *_form(dtype, leaves, len(more))[1:])
+            (names, leaves, k, past, *further), drawn = choose(drawn, forms)
+            known = values(k)
+            chosen, drawn = choose(drawn, list(known.values()))
+            like, last = (tuple(x for _, x in zip(leaves, cycle(kind))) for kind in names)
+            kinds = (*[like] * (k - 1), last, *[like] * len(more))
+            steps = [cut(drawn[i :: past + 1], leaves, *kinds) for i in range(past + 1)]
             case = Case(
-                **dict(zip(("g_main", "g_aux", "ema", *more), vectors, strict=True)),
-                **dict(zip(options, values, strict=True)),
+                **method.packed([*steps[1:], steps[0]]),
+                **dict(zip(more, steps[0][k:], strict=True)),
+                **dict(zip(known, chosen, strict=True)),
+                **dict(zip(numbers, further, strict=True)),
             )
-            if not zero_ema:
-                nonzero(case.ema)
-            return then(case) if then else case
+            return then(method.prepared(case))
 
-        total = sum(map(width, choices)) + max(count(*form) for form in forms)
+        most = max(counts)
+        entries = max(
+            count(leaves, *[tuple(x for _, x in zip(leaves, cycle(kind)))] * (most + len(more)))
+            for pair in usable
+            for kind in pair
+            for leaves in shapes
+        )
+        heads = [*forms, *values(most).values()]
+        total = sum(map(width, heads)) + entries * (max(before) + 1)
         return st.binary(min_size=total, max_size=total).map(build)
 
     return strategy
 
 
-def _form(pair: tuple[tuple[str, ...], ...], leaves: Shapes, more: int) -> tuple[Any, ...]:
-    """Return shapes, and the dtypes of all vectors of a case, as ``cut`` takes them."""
-    like, ema_like = (tuple(x for _, x in zip(leaves, cycle(names))) for names in pair)
-    return leaves, like, like, ema_like, *[like] * more
+def _several(dtypes: Dtypes) -> tuple[str, ...]:
+    return (dtypes,) if isinstance(dtypes, str) else dtypes
 
 
 def choose(drawn: bytes, choices: Sequence[Sequence[Any]]) -> tuple[list[Any], bytes]:

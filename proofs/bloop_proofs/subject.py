@@ -1,20 +1,20 @@
 """The implementation under test, called on NumPy cases whatever framework it is written in."""
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.frameworks import Framework
-
-REQUIRED = "step must return a pair (direction, new_ema)"
+from bloop_proofs.signature import Signature
 
 Step = Callable[..., Any]
-"""``step(g_main, g_aux, ema, *, lam, rho) -> (direction, new_ema)``, gradients lists of arrays."""
+"""A step of a method, as ``Signature.call`` says."""
 
 
 class ProtocolError(TypeError):
@@ -33,47 +33,92 @@ class StepRaised(Exception):
 class Output:
     """What a step returned: as NumPy arrays of their own dtypes, and as the very arrays it gave."""
 
-    direction: Gradient
-    new_ema: Gradient
-    raw: tuple[Sequence[Any], Sequence[Any]] = field(repr=False)
+    vectors: Mapping[str, Gradient]
+    raw: Mapping[str, Sequence[Any]] = field(repr=False)
+
+    @property
+    def direction(self) -> Gradient:
+        """The direction."""
+        return self.vectors["direction"]
+
+    @property
+    def new_ema(self) -> Gradient:
+        """The new EMA, of a step of Bloop."""
+        return self.vectors["new_ema"]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A step and the framework whose arrays it takes."""
+    """A step, the framework whose arrays it takes, and the method that it implements."""
 
     step: Step
     framework: Framework
+    method: Signature
 
-    def __call__(
-        self, g_main: Gradient, g_aux: Gradient, ema: Gradient, *, lam: float, rho: float
-    ) -> Output:
-        """Run a step on fresh copies of NumPy gradients."""
-        return self.run(*map(self.arrays, (g_main, g_aux, ema)), lam=lam, rho=rho)
+    @cached_property
+    def takes(self) -> frozenset[str]:
+        """The optional arguments that the step takes."""
+        try:
+            parameters = inspect.signature(self.step).parameters.values()
+        except (TypeError, ValueError):
+            return frozenset()
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return frozenset(self.method.optional)
+        return frozenset(self.method.optional) & {parameter.name for parameter in parameters}
+
+    def seen(self, case: Case) -> Case:
+        """Return a case as the step sees it: what it does not take has its usual value."""
+        left_out = self.method.optional.keys() - self.takes
+        return case.but(**{name: self.method.optional[name][1] for name in left_out})
 
     def of(self, case: Case, **changes: Any) -> Output:
-        """Run a step on the inputs of a case, some of them changed."""
-        c = case.but(**changes)
-        return self(c.g_main, c.g_aux, c.ema, lam=c.lam, rho=c.rho)
+        """Run the steps of a case, some of its inputs changed; return the last output."""
+        changed = case.but(**changes)
+        return self.run(self.arrays(changed), changed)
 
-    def arrays(self, gradient: Gradient) -> list[Any]:
-        """Return a gradient as new arrays of the subject's framework."""
-        return [self.framework.array(leaf) for leaf in gradient]
+    def arrays(self, case: Case) -> list[list[list[Any]]]:
+        """Return the vectors of all steps as new arrays of the subject's framework."""
+        return [
+            [[self.framework.array(leaf) for leaf in vector] for vector in step]
+            for step in self.method.steps(case)
+        ]
 
-    def run(
-        self, g_main: list[Any], g_aux: list[Any], ema: list[Any], *, lam: float, rho: float
-    ) -> Output:
-        """Run a step on arrays of the framework; raise ``ProtocolError`` unless it returns two."""
-        returned = called(self.step, g_main, g_aux, ema, lam=lam, rho=rho)
-        direction, new_ema = pair(returned)
-        return Output(
-            self._gradient("direction", direction, "g_main", g_main),
-            self._gradient("new_ema", new_ema, "ema", ema),
-            raw=(direction, new_ema),
-        )
+    def run(self, steps: Sequence[list[list[Any]]], case: Case) -> Output:
+        """Run some steps from no state, with the options of a case; return the last output."""
+        options = {name: case[name] for name in (*self.method.options, *self.takes)}
+        state: Any = None
+        for vectors in steps:
+            given: list[Any] = [*vectors] if self.method.vectors else [vectors]
+            given += [state] if self.method.stateful else []
+            found = self._all_of(called(self.step, *given, **options))
+            state = found.get("state")
+            output = self._output(found, vectors)
+        return output
 
-    def _gradient(self, name: str, found: Any, source: str, like: list[Any]) -> Gradient:
-        return returned_gradient(self.framework, REQUIRED, name, found, source, like)
+    @cached_property
+    def _required(self) -> str:
+        return f"step must return a {'pair ' * (len(self.method.returned) > 1)}{self.method.result}"
+
+    def _all_of(self, returned: Any) -> dict[str, Any]:
+        """Return what a step returned by its name; raise where that is not all."""
+        names = self.method.returned
+        if len(names) == 1:
+            return {names[0]: returned}
+        # a list of two may be a direction of two leaves, its state forgotten
+        pairs = tuple if self.method.stateful else (tuple, list)
+        if not isinstance(returned, pairs) or len(returned) != len(names):
+            raise ProtocolError(f"{self._required}; found {describe(returned)}")
+        return dict(zip(names, returned, strict=True))
+
+    def _output(self, found: Mapping[str, Any], vectors: list[list[Any]]) -> Output:
+        raw = {name: found[name] for name in self.method.outputs}
+        made = {
+            name: returned_gradient(
+                self.framework, self._required, name, raw[name], self.method.name_of(i), vectors[i]
+            )
+            for name, i in self.method.outputs.items()
+        }
+        return Output(made, raw)
 
 
 def returned_gradient(
@@ -118,13 +163,6 @@ def called(step: Step, *arguments: Any, **options: Any) -> Any:
     except (Exception, SystemExit) as error:
         line = " ".join(str(error).split())[:200]
         raise StepRaised(f"step raised {type(error).__name__}: {line}") from error
-
-
-def pair(returned: Any) -> tuple[Any, Any]:
-    """Return what a step returned where it is a pair; raise ``ProtocolError`` where not."""
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise ProtocolError(f"{REQUIRED}; found {describe(returned)}")
-    return returned[0], returned[1]
 
 
 def _entries(array: Any) -> str:

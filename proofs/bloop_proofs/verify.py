@@ -4,8 +4,7 @@ import argparse
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -17,9 +16,8 @@ from rich.text import Text
 from bloop_proofs import vectors
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
-from bloop_proofs.laws import LAWS, laws_named
-from bloop_proofs.methods import METHOD_LAWS, METHODS, check_method
-from bloop_proofs.methods.registry import method_named
+from bloop_proofs.law import laws_named
+from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
 from bloop_proofs.runner import check_implementation
 from bloop_proofs.source import load
@@ -45,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="bloop",
         metavar="METHOD",
-        help=f"bloop (the default) or {', '.join(METHODS)}",
+        help=f"bloop (the default) or {', '.join(list(METHODS)[1:])}",
     )
     parser.add_argument("--vectors", metavar="FILE", help="judge outputs for golden vectors")
     parser.add_argument("--framework", choices=FRAMEWORKS, default="numpy")
@@ -83,9 +81,7 @@ def _judge(args: argparse.Namespace) -> Report:
         raise CallError("golden vectors are Bloop's: give no --method with --vectors")
     if args.vectors:
         return vectors.judge(args.vectors)
-    if args.method != "bloop":
-        method_named(args.method)
-    catalogue = LAWS if args.method == "bloop" else METHOD_LAWS[args.method]
+    catalogue = method_named(args.method).laws
     chosen = args.laws if args.laws in ("all", "paper", "numerics") else args.laws.split(",")
     reasons = _reasons(args.expected_failures) if args.expected_failures else {}
     step = load(args.subject)
@@ -103,11 +99,9 @@ def _judge(args: argparse.Namespace) -> Report:
         def advance(result: Result) -> None:
             progress.update(task, advance=1, description=result.law)
 
-        check: Callable[..., Report] = check_implementation
-        if args.method != "bloop":
-            check = partial(check_method, method=args.method)
-        return check(
+        return check_implementation(
             step,
+            method=args.method,
             framework=args.framework,
             laws=chosen,
             examples=args.examples,

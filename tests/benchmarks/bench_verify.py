@@ -18,7 +18,8 @@ from rich.progress import track
 from rich.table import Table
 
 from bloop_proofs import LAWS, Result, check_implementation, load
-from bloop_proofs.mistakes import CATALOGUE, Mistake
+from bloop_proofs.methods import BLOOP
+from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.subject import Step
 from tests.benchmarks.harness import machine
 
@@ -72,13 +73,13 @@ def growth(repeats: int) -> tuple[Table, float]:
 
 def finding() -> tuple[Table, float]:
     """Return a table of how fast mistakes are found, and the median time."""
-    found = map(seconds_to_find, track(CATALOGUE, "mistakes", console=Console(stderr=True)))
+    found = map(seconds_to_find, track(BLOOP.mistakes, "mistakes", console=Console(stderr=True)))
     seconds = sorted(time for time in found if time is not None)
     median = statistics.median(seconds)
     ninth = statistics.quantiles(seconds, n=10)[-1]
     times = (f"{value:.2f} s" for value in (median, ninth, seconds[-1]))
     table = Table("mistakes", "found", "median", "90% within", "slowest", box=box.MARKDOWN)
-    table.add_row(str(len(CATALOGUE)), str(len(seconds)), *times)
+    table.add_row(str(len(BLOOP.mistakes)), str(len(seconds)), *times)
     return table, median
 
 

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop_proofs.problems import Array
-from bloop_proofs.problems.expectations import (
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
+from bloop_proofs.tolerances import direction_bound
+from tests.convergence.expectations import (
     expected_projection,
     isotropic_directions,
     mean_projection,
@@ -16,8 +18,6 @@ from bloop_proofs.problems.expectations import (
     parallel_share,
     sampling_radius,
 )
-from bloop_proofs.problems.rounding import UNIT_ROUNDOFF
-from bloop_proofs.tolerances import direction_bound
 from tests.convergence.steps import bloop, examples, mixed
 
 

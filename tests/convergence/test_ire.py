@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloop_proofs.problems import flat_minima as valley
-from bloop_proofs.tolerances import flow_bound
 from bloop_ref import ire
+from tests.convergence import flat_minima as valley
+from tests.tolerances import flow_bound
 
 NOWHERE = (False, False)
 

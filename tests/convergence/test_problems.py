@@ -13,19 +13,19 @@ from bloop_proofs.problems import (
     BilevelProblem,
     LeastSquares,
     Quadratic,
-    hyperbola,
     least_squares,
-    logistic,
     null_space_solution,
     quadratic,
     section_3_3,
-    sphere,
 )
-from bloop_proofs.problems.agreement import closed_form_agreement, scipy_agreement
+from bloop_proofs.problems.agreement import scipy_agreement
 from bloop_proofs.problems.constants import constants
-from bloop_proofs.problems.rounding import rounding_errors
-from bloop_proofs.problems.strategies import SEEDS, finite_sums, problems, quadratics
+from bloop_proofs.problems.strategies import SEEDS, finite_sums, quadratics
+from tests.convergence.agreement import closed_form_agreement
+from tests.convergence.logistic import logistic
+from tests.convergence.nonconvex import hyperbola, sphere
 from tests.convergence.steps import examples
+from tests.convergence.strategies import problems
 
 
 def radius(problem: BilevelProblem) -> float:
@@ -35,7 +35,7 @@ def radius(problem: BilevelProblem) -> float:
 @given(problems())
 @examples(150)
 def test_solution_satisfies_the_first_order_conditions(problem: BilevelProblem) -> None:
-    at, errors = problem.solution, rounding_errors(problem, radius(problem))
+    at, errors = problem.solution, problem.rounding_errors(radius(problem))
     assert np.linalg.norm(problem.grad_main(at)) <= errors.grad_main
     across = scipy.linalg.null_space(problem.constraint_jacobian(at))
     along_the_set = across.T @ problem.grad_aux(at)
@@ -74,7 +74,7 @@ def test_gradients_and_smoothness_belong_to_the_losses(
     way = generator.standard_normal(len(x))
     y = x + length / np.linalg.norm(way) * way
     reach = max(float(np.linalg.norm(x)), float(np.linalg.norm(y)))
-    errors = rounding_errors(problem, reach)
+    errors = problem.rounding_errors(reach)
     for value, gradient, smooth, rounding, gradient_rounding in zip(
         (problem.main, problem.aux),
         (problem.grad_main, problem.grad_aux),
@@ -102,7 +102,7 @@ def test_finite_sum_is_the_mean_of_its_samples(problem: LeastSquares) -> None:
 @examples(30)
 def test_exact_copy_has_the_gradients_of_its_quadratic_form(problem: LeastSquares) -> None:
     theta, exact = problem.start, problem.exact()
-    errors = rounding_errors(problem, float(np.linalg.norm(theta)))
+    errors = problem.rounding_errors(float(np.linalg.norm(theta)))
     for name, bound in (("grad_main", errors.grad_main), ("grad_aux", errors.grad_aux)):
         in_fractions = getattr(exact, name)(exact.start).astype(float)
         assert np.linalg.norm(in_fractions - getattr(problem, name)(theta)) <= bound
@@ -113,7 +113,7 @@ def test_exact_copy_has_the_gradients_of_its_quadratic_form(problem: LeastSquare
 @examples(50)
 def test_quadratic_has_the_constants_asked_for(seed: int, conditioning: float, pull: float) -> None:
     problem = quadratic(5, 3, conditioning=conditioning, aux_conditioning=2.0, pull=pull, seed=seed)
-    k, rounding = constants(problem), rounding_errors(problem, radius(problem))
+    k, rounding = constants(problem), problem.rounding_errors(radius(problem))
     assert np.linalg.matrix_rank(problem.rows) == 3
     # the spectrum is that of a matrix of norm 1, off by the rounding of its p^2 entries
     spacing = len(problem.solution) ** 2 * np.finfo(float).eps

@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs.problems import Array, Quadratic, Sphere, quadratic, section_3_3, sphere
+from bloop_proofs.problems import Array, Quadratic, quadratic, section_3_3
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
 from bloop_proofs.problems.proposition_1 import ErrorBounded, first_order_point, small_direction
-from bloop_proofs.problems.rounding import UNIT_ROUNDOFF, rounding_errors
-from bloop_proofs.problems.strategies import SEEDS, quadratics, spheres
+from bloop_proofs.problems.strategies import SEEDS, quadratics
 from bloop_proofs.tolerances import direction_bound
+from tests.convergence.nonconvex import Sphere, sphere
 from tests.convergence.steps import examples, full_batch, mixed
+from tests.convergence.strategies import spheres
 
 LAMS = st.floats(min_value=0.125, max_value=8.0)
 PROBLEMS = st.one_of(quadratics(), spheres())
@@ -18,7 +20,7 @@ PROBLEMS = st.one_of(quadratics(), spheres())
 
 def rounding(problem: Quadratic | Sphere, theta: Array, lam: float) -> float:
     """What rounding does to d and to pi: gradients are off, and the projection turns with g."""
-    errors = rounding_errors(problem, float(np.linalg.norm(theta)))
+    errors = problem.rounding_errors(float(np.linalg.norm(theta)))
     g, a = problem.grad_main(theta), problem.grad_aux(theta)
     main, aux = float(np.linalg.norm(g)), float(np.linalg.norm(a))
     turned = 2 * errors.grad_main / main * aux
@@ -53,7 +55,7 @@ def test_a_first_order_point_has_small_directions_nearby(
     v = np.linalg.pinv(problem.hessian_main(problem.solution)) @ a
     # without a pull g is zero or rounding, and pi(a; g) of a nearly zero a is no larger than it
     theta = problem.solution + epsilon * v
-    errors = rounding_errors(problem, float(np.linalg.norm(theta)))
+    errors = problem.rounding_errors(float(np.linalg.norm(theta)))
     pulled = float(np.linalg.norm(a)) > np.sqrt(UNIT_ROUNDOFF)
     noise = rounding(problem, theta, lam) if pulled else (1 + lam) * sum(errors)
     assert found.left <= found.right + noise

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from bloop_proofs.problems import Array, BilevelProblem, Quadratic, quadratic, section_3_3
 from bloop_proofs.problems.bounds import Setting, largest_step, radius_constant
-from bloop_proofs.problems.lyapunov import potential_decrease
 from bloop_proofs.problems.recursion import distance_bounds, harmonic_steps, sufficient_steps
-from bloop_proofs.problems.rounding import rounding_errors
-from bloop_proofs.problems.strategies import SEEDS, problems, quadratics
+from bloop_proofs.problems.strategies import SEEDS, quadratics
 from bloop_proofs.problems.trajectories import run
+from tests.convergence.lyapunov import potential_decrease
 from tests.convergence.steps import bloop, examples, full_batch, mixed
+from tests.convergence.strategies import problems
 
 LAMS = st.floats(min_value=0.125, max_value=8.0)
 RHOS = st.floats(min_value=0.125, max_value=1.0)
@@ -49,7 +49,7 @@ def test_lemma_a_for_losses_of_every_kind(
     smooth, aux_smooth = problem.smoothness(radius)
     eta = share / (smooth + lam * aux_smooth) / (1 + lam * pull)
     found = potential_decrease(full_batch, problem, theta, lam=lam, eta=eta, radius=radius)
-    errors = rounding_errors(problem, radius)
+    errors = problem.rounding_errors(radius)
     c = lam * eta * (smooth + lam * aux_smooth)
     # values and gradients of both losses enter, the gradients times lengths below 1
     assert found.left <= found.right + 4 * (1 + c) * (1 + lam) * sum(errors)

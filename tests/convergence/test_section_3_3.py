@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop_proofs.problems import section_3_3
-from bloop_proofs.problems.rounding import UNIT_ROUNDOFF
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
 from bloop_proofs.problems.trajectories import run
 from bloop_proofs.tolerances import direction_bound
 from tests.convergence.steps import bloop, examples, full_batch, mixed

@@ -12,18 +12,16 @@ from hypothesis import strategies as st
 from bloop_proofs.problems import LeastSquares, least_squares
 from bloop_proofs.problems.constants import constants
 from bloop_proofs.problems.rates import PROBLEM, PULLED, radius_over_eta, rate_over_t
-from bloop_proofs.problems.rounding import rounding_errors
 from bloop_proofs.problems.sgd import Run
 from bloop_proofs.problems.theorem_2 import (
     Node,
     Parameters,
     conditional_links,
-    expected_links,
-    levels,
     root,
 )
 from bloop_proofs.subject import Step
 from tests.convergence.steps import bloop, examples, mixed, updated_first
+from tests.convergence.theorem_2 import expected_links, levels
 
 
 def parameters(problem: LeastSquares, lam: Fraction, rho: Fraction, share: Fraction) -> Parameters:
@@ -101,7 +99,7 @@ def test_roots_are_bounds_from_above(value: Fraction) -> None:
 def assert_descends(runs: list[Run], problem: LeastSquares) -> None:
     """Every step obeys the descent along its own path, up to the rounding of values."""
     largest = float(np.linalg.norm(problem.solution)) + 2 * problem.distance(problem.start)
-    rounding = 4 * rounding_errors(problem, largest).main
+    rounding = 4 * problem.rounding_errors(largest).main
     assert all(np.all(run.excess[1:] <= run.allowed + rounding) for run in runs)
 
 

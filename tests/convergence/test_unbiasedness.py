@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop_proofs.problems import LeastSquares, least_squares
-from bloop_proofs.problems.expectations import unbiasedness_gap
-from bloop_proofs.problems.rounding import UNIT_ROUNDOFF, rounding_errors
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
 from bloop_proofs.problems.strategies import finite_sums
 from bloop_proofs.subject import Step
 from bloop_proofs.tolerances import direction_bound
+from tests.convergence.expectations import unbiasedness_gap
 from tests.convergence.steps import bloop, examples, raw_gradient, updated_first
 
 LAMS = st.fractions(min_value=0, max_value=10, max_denominator=16)
@@ -43,7 +43,7 @@ def test_direction_is_unbiased_up_to_rounding_in_floats(
     theta, ema = problem.start, problem.grad_main(problem.start / 2)
     gap = unbiasedness_gap(bloop, problem, theta, ema, lam=lam, rho=rho, size=1)
     radius = float(np.linalg.norm(theta))
-    errors = rounding_errors(problem, radius)
+    errors = problem.rounding_errors(radius)
     main = max(np.linalg.norm(problem.sample_grads_main(theta), axis=1))
     aux = max(np.linalg.norm(problem.sample_grads_aux(theta), axis=1))
     # the directions, their sum over the samples, and the two full gradients

@@ -7,7 +7,8 @@ import numpy as np
 import bloop_cupy
 from bloop_proofs import exact
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import (
+from tests.cupy.machine import array, values
+from tests.tolerances import (
     average_bound,
     direction_bound,
     norm,
@@ -15,7 +16,6 @@ from bloop_proofs.tolerances import (
     reference_direction_factor,
     unit_roundoff,
 )
-from tests.cupy.machine import array, values
 
 LAM, RHO = 0.5, 0.25
 WEIGHTS: dict[str, Any] = {"lam": LAM, "rho": RHO}

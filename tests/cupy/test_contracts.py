@@ -9,11 +9,11 @@ import pytest
 import bloop_ref
 from bloop_proofs import exact
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import (
+from tests.benchmarks.workloads import resnet50_shapes
+from tests.tolerances import (
     norm,
     reference_direction_factor,
 )
-from tests.benchmarks.workloads import resnet50_shapes
 
 pytest.importorskip("cupy", reason="cupy is not installed")
 pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")

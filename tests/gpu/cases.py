@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import (
+from bloop_ref import Bloop
+from bloop_ref.surgery import MGDA, HierarchicalBloop, MetaBalance, Method, PCGrad
+from tests.benchmarks.workloads import resnet50_shapes
+from tests.tolerances import (
     direction_bound,
     hierarchy_gram_bound,
     norm,
     segment_bound,
     surgery_factor,
 )
-from bloop_ref import Bloop
-from bloop_ref.surgery import MGDA, HierarchicalBloop, MetaBalance, Method, PCGrad
-from tests.benchmarks.workloads import resnet50_shapes
 
 LAM, RHO = 0.5, 0.25
 SHAPES = [tuple(min(n, 4) for n in shape) for shape in resnet50_shapes()]

@@ -8,10 +8,10 @@ import pytest
 
 import bloop_jax
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import diagnostics_bound
 from bloop_ref import Bloop, Diagnostics
 from bloop_ref.surgery import PerLeaf
 from tests.jax.cases import Case, U, batches
+from tests.tolerances import diagnostics_bound
 
 
 def there(tree: Any) -> Any:

@@ -11,8 +11,8 @@ import pytest
 
 import bloop_jax
 from bloop_jax import IREOptimiserState
-from bloop_proofs.tolerances import amplified_bound
 from bloop_ref import ire as reference
+from tests.tolerances import amplified_bound
 
 OPTIMISERS = {
     "sgd": optax.sgd(0.1, momentum=0.9),

@@ -9,9 +9,9 @@ import pytest
 
 import bloop_jax
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import diagnostics_bound, norm
 from bloop_ref.surgery import MGDA, CAGrad, PerLeaf
 from tests.jax.cases import CASES, Case, U, batches, rounding_of
+from tests.tolerances import diagnostics_bound, norm
 
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 

@@ -14,7 +14,7 @@ import pytest
 
 import bloop_numpy
 from bloop_numpy import kernels
-from bloop_proofs.tolerances import inner_product_bound, norm
+from tests.tolerances import inner_product_bound, norm
 
 SIZES = (0, 1, (1 << 14) - 1, 1 << 14, (1 << 14) + 1, 3 * (1 << 14) + 5)
 

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from bloop_proofs import check_implementation, load
 from bloop_proofs.cases import Case
 from bloop_proofs.frameworks import DTYPES, FRAMEWORKS, Framework, bfloat16, framework_named
-from bloop_proofs.laws.purity import same_bits
+from bloop_proofs.gradients import same_bits
 from bloop_proofs.subject import Step
 from tests.proofs.subjects import error_of, example, forgets_the_projection
 

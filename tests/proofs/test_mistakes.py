@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from bloop_proofs import LAWS, Case, Diagnosis, check_implementation
+from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import Law, LawViolation
-from bloop_proofs.mistakes import CATALOGUE, Mistake, diagnose
+from bloop_proofs.methods import BLOOP
 from bloop_proofs.mistakes.looks import Probe, form, history, memory, values
-from bloop_proofs.mistakes.pieces import right
+from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.quiet import silence
 from bloop_proofs.runner import try_law
 from bloop_proofs.subject import ProtocolError, Step, StepRaised, Subject
+from tests.proofs.witness import smallest
 
-RIGHT = Subject(right, FRAMEWORKS["numpy"])
+RIGHT, CATALOGUE = BLOOP.right, BLOOP.mistakes
+right = RIGHT.step
 EXAMPLES = 12
 """How many inputs an ordinary law is tried on."""
 BY_COST = sorted(LAWS, key=lambda law: law.cost)
@@ -35,7 +38,11 @@ def _silent() -> Iterator[None]:
 
 
 def subject(mistake: Mistake) -> Subject:
-    return Subject(mistake.step, RIGHT.framework)
+    return judged(mistake.step)
+
+
+def judged(step: Step) -> Subject:
+    return Subject(step, RIGHT.framework, BLOOP.signature)
 
 
 @cache
@@ -98,18 +105,18 @@ class TestCatalogue:
     @each_mistake
     def test_the_witness_tells_the_mistake_from_a_right_step(self, mistake: Mistake) -> None:
         looks = (history,) if mistake.remembers else (values, form, memory)
-        probes = [Probe(look, mistake.witness) for look in looks]
+        probes = [Probe(look, smallest(mistake), RIGHT) for look in looks]
         assert any(
             not probe.alike(probe.at(subject(mistake)), probe.at(RIGHT), mistake.unit)
             for probe in probes
         )
 
     def test_most_witnesses_have_one_or_two_entries(self) -> None:
-        sizes = [sum(leaf.size for leaf in mistake.witness.ema) for mistake in CATALOGUE]
+        sizes = [sum(leaf.size for leaf in smallest(mistake).ema) for mistake in CATALOGUE]
         assert np.quantile(sizes, 0.9) <= 2
 
     def test_a_witness_is_the_simplest_input_that_tells(self) -> None:
-        case = BY_NAME["auxiliary-gradient-is-not-projected"].witness
+        case = smallest(BY_NAME["auxiliary-gradient-is-not-projected"])
         assert repr(case) == (
             "Case(g_main=[array([1.])], g_aux=[array([1.])], ema=[array([1.])], lam=1.0, rho=0.5)"
         )
@@ -133,7 +140,10 @@ class TestDiagnosis:
         known = FRAMEWORKS[framework]
         pytest.importorskip(known.module, reason=f"{framework} is not installed")
         steps = importlib.import_module(f"tests.proofs.rewritten.in_{framework}").STEPS
-        found = {name: diagnose(Subject(step, known), seed=0)[:1] for name, step in steps.items()}
+        found = {
+            name: diagnose(Subject(step, known, BLOOP.signature), seed=0)[:1]
+            for name, step in steps.items()
+        }
         assert found == {
             name: (Diagnosis(name, BY_NAME[name].where, BY_NAME[name].mend),) for name in steps
         }
@@ -146,13 +156,26 @@ class TestDiagnosis:
             direction, average = right(g_main, g_aux, ema, lam=lam, rho=rho)
             return [np.tanh(x) for x in direction], average
 
-        assert diagnose(Subject(step, RIGHT.framework), seed=0) == ()
+        assert diagnose(judged(step), seed=0) == ()
+
+    @pytest.mark.parametrize("epsilon", [1e-7, 3e-9])
+    def test_a_constant_that_is_not_listed_is_fitted(self, epsilon: float) -> None:
+        def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
+            _, average = right(g_main, g_aux, ema, lam=lam, rho=rho)
+            (ae, ee) = (
+                sum(np.sum(x * y) for x, y in zip(v, ema, strict=True)) for v in (g_aux, ema)
+            )
+            rows = zip(g_main, g_aux, ema, strict=True)
+            return [g + lam * (a - ae / (ee + epsilon) * e) for g, a, e in rows], average
+
+        names = [entry.name for entry in diagnose(judged(step), seed=0)]
+        assert names[0] == f"epsilon-{epsilon:.0e}-is-added-to-the-square".replace("e-0", "e-")
 
     def test_a_step_that_always_raises_gets_no_name(self) -> None:
         def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
             raise RuntimeError("out of order")
 
-        assert diagnose(Subject(step, RIGHT.framework), seed=0) == ()
+        assert diagnose(judged(step), seed=0) == ()
 
     def test_the_mistake_in_the_equations_comes_first(self) -> None:
         def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
@@ -162,7 +185,7 @@ class TestDiagnosis:
             return direction, ema
 
         plain: Step = BY_NAME["zero-ema-drops-the-auxiliary-gradient"].step
-        names = [entry.name for entry in diagnose(Subject(step, RIGHT.framework), seed=0)]
+        names = [entry.name for entry in diagnose(judged(step), seed=0)]
         assert names[0] == "zero-ema-drops-the-auxiliary-gradient"
         assert "ema-is-updated-in-place" in names
 

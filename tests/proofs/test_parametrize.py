@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop_proofs import LAWS, parametrize_with_laws
+from bloop_proofs import LAWS, METHODS, LawViolation, parametrize_with_laws
 from tests.proofs.subjects import EXAMPLES, example
 
 pytest_plugins = ["pytester"]
@@ -162,3 +162,15 @@ def test_the_suite_is_imported_without_pytest(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == "False\n"
+
+
+def test_another_method_is_judged_by_its_own_laws() -> None:
+    method = METHODS["a_gem"]
+    mark = parametrize_with_laws(method.right.step, method="a_gem", examples=1)
+    assert mark.kwargs["ids"] == [law.name for law in method.laws]
+    for parameter in mark.args[1][:3]:
+        (check,) = parameter.values
+        check()
+    wrong = parametrize_with_laws(method.mistakes[0].step, method="a_gem", examples=9)
+    with pytest.raises(LawViolation, match="direction-is-as-defined"):
+        wrong.args[1][0].values[0]()

@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 
 from bloop_proofs import LAWS, Case, check_implementation
+from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import Law
-from bloop_proofs.mistakes import diagnose
-from bloop_proofs.mistakes.pieces import right
+from bloop_proofs.methods import BLOOP
 from bloop_proofs.quiet import silence
 from bloop_proofs.runner import try_law
 from bloop_proofs.subject import Subject
@@ -26,7 +26,7 @@ COSTLY = [law.name for law in LAWS if law.cost > 10]
 @cache
 def drawn(framework: str) -> list[tuple[Law, int, Case]]:
     """Inputs of each law from many seeds: of each the last of three, the first being trivial."""
-    listener = Subject(right, FRAMEWORKS[framework])
+    listener = Subject(BLOOP.right.step, FRAMEWORKS[framework], BLOOP.signature)
     found = []
     for seed in SEEDS:
         for law in QUICK[seed % SPREAD[framework] :: SPREAD[framework]]:

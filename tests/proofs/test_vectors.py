@@ -10,7 +10,7 @@ import pytest
 
 import bloop_ref
 from bloop_proofs import vectors
-from bloop_proofs.mistakes import CATALOGUE
+from bloop_proofs.methods import BLOOP
 from bloop_proofs.tolerances import norm
 from bloop_proofs.vectors import bounds, encoding
 from bloop_proofs.vectors.comparing import violation
@@ -181,7 +181,7 @@ def test_carried_errors_grow_with_the_angle_and_the_basis() -> None:
     assert errors == [1.0, 4.0, 4.0]
 
 
-@pytest.mark.parametrize("mistake", [m for m in CATALOGUE if m.group == "equations"][::9])
+@pytest.mark.parametrize("mistake", [m for m in BLOOP.mistakes if m.group == "equations"][::9])
 def test_mistakes_are_wrong_and_named(mistake: Any) -> None:
     report = vectors.check(mistake.step)
     assert not report.passed

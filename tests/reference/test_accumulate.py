@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import _accumulate as twice
+from tests import tolerances
 
 XP = array_api_compat.array_namespace(np.empty(0))
 NUMBERS = {

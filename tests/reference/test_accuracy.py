@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import bloop_direction, update_ema
+from tests import tolerances
 
 LAMS = (1.0, 0.1, 3.0, 0.015625, 100.0, 0.0)
 

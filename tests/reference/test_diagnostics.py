@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import (
     Bloop,
     HierarchicalBloop,
@@ -17,6 +16,7 @@ from bloop_ref import (
     surgery,
     update_ema,
 )
+from tests import tolerances
 
 U = {"float32": 2.0**-24, "float64": 2.0**-53}
 

@@ -6,10 +6,10 @@ import numpy as np
 import optree
 import pytest
 
-from bloop_proofs import tolerances
 from bloop_ref import Bloop, HierarchicalBloop, inner_products, linear, surgery
 from bloop_ref.driver import Engine, advance
 from bloop_ref.vectors import all_finite
+from tests import tolerances
 
 G, A, B = np.random.default_rng(21).normal(size=(3, 5))
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import (
     Bloop,
     HierarchicalBloop,
@@ -17,6 +16,7 @@ from bloop_ref import (
     project_orthogonal,
     update_ema,
 )
+from tests import tolerances
 
 EXAMPLE = [np.array(v) for v in ([1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 2.0])]
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs.tolerances import amplified_bound
 from bloop_ref import ire
 from bloop_ref.ire import IRE
+from tests.tolerances import amplified_bound
 
 NAN, INF = float("nan"), float("inf")
 NUMBERS = st.builds(Fraction, st.integers(-9, 9), st.integers(1, 9))

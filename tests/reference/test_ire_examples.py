@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloop_proofs.tolerances import amplified_bound
 from bloop_ref.ire import IRE
+from tests.tolerances import amplified_bound
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples"
 MOST_LINES = 40

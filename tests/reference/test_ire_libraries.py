@@ -6,9 +6,9 @@ import numpy as np
 import optree
 import pytest
 
-from bloop_proofs.tolerances import amplified_bound
 from bloop_ref import ire
 from bloop_ref.ire import IRE
+from tests.tolerances import amplified_bound
 
 RNG = np.random.default_rng(3)
 OPTIONS: list[dict[str, Any]] = [

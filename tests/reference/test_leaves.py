@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import (
     Bloop,
     HierarchicalBloop,
@@ -23,6 +22,7 @@ from bloop_ref import (
     surgery,
     update_ema,
 )
+from tests import tolerances
 
 
 class Layer(NamedTuple):

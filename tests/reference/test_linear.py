@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import combine, inner_products
+from tests import tolerances
 
 
 def norm(tree: Any) -> float:

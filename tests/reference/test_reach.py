@@ -6,7 +6,6 @@ import numpy as np
 import optree
 import pytest
 
-from bloop_proofs import tolerances
 from bloop_ref import (
     Bloop,
     HierarchicalBloop,
@@ -15,6 +14,7 @@ from bloop_ref import (
     project_orthogonal,
     update_ema,
 )
+from tests import tolerances
 
 
 def assert_same(found: Any, expected: Any) -> None:

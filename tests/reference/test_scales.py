@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import (
     Bloop,
     bloop_direction,
@@ -19,6 +18,7 @@ from bloop_ref import (
     surgery,
     update_ema,
 )
+from tests import tolerances
 
 FEW = settings(max_examples=20)
 POWERS = st.integers(-900, 900)

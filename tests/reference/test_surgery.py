@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref.surgery import DynamicBarrier, Mixed, PCGrad
+from tests import tolerances
 
 METHODS = [Mixed, PCGrad, DynamicBarrier]
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bloop_proofs.tolerances import inner_product_bound
 from bloop_torch import _foreach
+from tests.tolerances import inner_product_bound
 
 Row = tuple[Tensor | None, ...]
 

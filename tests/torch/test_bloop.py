@@ -9,8 +9,8 @@ from torch import nn
 
 import bloop_ref
 from bloop_proofs import check_implementation
-from bloop_proofs.tolerances import diagnostics_bound
 from bloop_torch import Bloop
+from tests.tolerances import diagnostics_bound
 from tests.torch.agreement import arrays, normal
 from tests.torch.models import batches, gradients, require_like_reference, two_losses
 

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from bloop_proofs.tolerances import diagnostics_bound
 from bloop_ref import Bloop, Diagnostics, HierarchicalBloop
 from bloop_ref.surgery import MGDA, GradVac, MetaBalance, Mixed, PCGrad, PerLeaf, SamGS
 from bloop_torch import Surgery
+from tests.tolerances import diagnostics_bound
 from tests.torch.models import batches, two_losses
 
 SHAPES: tuple[tuple[int, ...], ...] = ((3, 2), (4,), (2,))

@@ -12,12 +12,6 @@ from torch import nn
 
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.subject import flat
-from bloop_proofs.tolerances import (
-    average_drift,
-    hierarchy_gram_bound,
-    norm,
-    unit_roundoff,
-)
 from bloop_ref import HierarchicalBloop
 from bloop_ref.surgery import (
     MGDA,
@@ -32,6 +26,12 @@ from bloop_ref.surgery import (
     SamGS,
 )
 from bloop_torch import Surgery
+from tests.tolerances import (
+    average_drift,
+    hierarchy_gram_bound,
+    norm,
+    unit_roundoff,
+)
 from tests.torch.agreement import arrays, fetch, normal, wide
 from tests.torch.models import batches, two_losses
 

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torchjd import aggregation
 
-from bloop_proofs.tolerances import (
+from bloop_ref import surgery
+from tests.tolerances import (
     ITERATIONS,
     conflict_averse_bound,
     conflict_averse_excess,
@@ -19,7 +20,6 @@ from bloop_proofs.tolerances import (
     row_rounding,
     search_bound,
 )
-from bloop_ref import surgery
 
 U = 2.0**-53
 FEW = settings(max_examples=60)

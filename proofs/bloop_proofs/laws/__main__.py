@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable
 
 from bloop_proofs.law import Law
-from bloop_proofs.laws import LAWS
-from bloop_proofs.methods import METHOD_LAWS, METHODS
+from bloop_proofs.methods import LAWS, METHODS
 
 HEAD = """# The laws
 
@@ -40,8 +39,9 @@ def page() -> str:
         for group, title in GROUPS.items()
     ]
     beside = [
-        _section(f"### {name}\n\n    {METHODS[name].signature}", laws)
-        for name, laws in METHOD_LAWS.items()
+        _section(f"### {name}\n\n    {method.signature.call}", method.laws)
+        for name, method in METHODS.items()
+        if name != "bloop"
     ]
     return "\n".join([HEAD, *bloop, METHODS_HEAD, *beside])
 

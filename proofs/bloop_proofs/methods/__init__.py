@@ -1,7 +1,99 @@
-"""The suite for the methods beside Bloop: their protocol, their laws, their known mistakes."""
+"""Every method that implementations can be judged by, its laws and its known mistakes.
 
-from bloop_proofs.methods.check import check_method
-from bloop_proofs.methods.laws import METHOD_LAWS
-from bloop_proofs.methods.registry import METHODS
+A method is a module that defines its ``SIGNATURE``, a right step of the method's name on the rows
+of a matrix, its own laws and mistakes, and the ``RELATIONS`` that it shares with others.
+"""
 
-__all__ = ["METHODS", "METHOD_LAWS", "check_method"]
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.law import Law, laws_in
+from bloop_proofs.laws import protocol, relations
+from bloop_proofs.methods import (
+    a_gem,
+    bloop,
+    cagrad,
+    cosine_gate,
+    dynamic_barrier,
+    grad_vac,
+    meta_balance,
+    mgda,
+    mixed,
+    pcgrad,
+    sam_gs,
+)
+from bloop_proofs.methods.bloop import definition
+from bloop_proofs.methods.bloop.mistakes import MISTAKES
+from bloop_proofs.methods.bloop.mistakes import probes as bloop_probes
+from bloop_proofs.methods.bloop.mistakes.pieces import right
+from bloop_proofs.methods.bloop.mistakes.wrong import protocol as as_step
+from bloop_proofs.mistakes import probes
+from bloop_proofs.mistakes.common import common
+from bloop_proofs.mistakes.looks import Probes
+from bloop_proofs.mistakes.mistake import Mistake, mistakes_in, step_of
+from bloop_proofs.signature import Signature
+from bloop_proofs.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A method: how its step is called, the ordered catalogues of its laws and known mistakes.
+
+    ``right`` is a right step, simply written, in float64, and ``probes`` returns the inputs on
+    which mistakes are told apart.
+    """
+
+    signature: Signature
+    laws: tuple[Law, ...]
+    mistakes: tuple[Mistake, ...]
+    right: Subject
+    probes: Callable[..., Probes] = probes.probes_for
+
+
+def _of_lists(module: Any) -> Method:
+    """Return the method that a module defines, whose step takes a list of gradients."""
+    signature: Signature = module.SIGNATURE
+    laws = (
+        *relations.definition(signature),
+        *laws_in(module),
+        *module.RELATIONS,
+        *protocol.of_lists(signature),
+    )
+    step = step_of(getattr(module, signature.name), signature)
+    mistakes = (*mistakes_in(module), *common(signature, step))
+    return Method(signature, laws, mistakes, Subject(step, FRAMEWORKS["numpy"], signature))
+
+
+BLOOP = Method(
+    definition.SIGNATURE,
+    bloop.LAWS,
+    MISTAKES,
+    Subject(as_step(right), FRAMEWORKS["numpy"], definition.SIGNATURE),
+    bloop_probes.probes_for,
+)
+OTHERS = (
+    mixed,
+    a_gem,
+    dynamic_barrier,
+    mgda,
+    cosine_gate,
+    grad_vac,
+    pcgrad,
+    meta_balance,
+    cagrad,
+    sam_gs,
+)
+METHODS = {m.signature.name: m for m in (BLOOP, *map(_of_lists, OTHERS))}
+"""Every method by its name, Bloop first."""
+LAWS = BLOOP.laws
+"""The laws of Bloop."""
+
+
+def method_named(name: str) -> Method:
+    """Return a method; raise ``ValueError`` for a name that none has."""
+    if name not in METHODS:
+        known = ", ".join(list(METHODS)[1:])
+        raise ValueError(f"method must be bloop or one of {known}; found {name!r}")
+    return METHODS[name]

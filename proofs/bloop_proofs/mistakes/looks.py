@@ -1,50 +1,54 @@
 """Ways to look at a step, so that two steps can be compared by what they show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
-from bloop_proofs.frameworks import FRAMEWORKS
-from bloop_proofs.mistakes.pieces import right
-from bloop_proofs.subject import ProtocolError, StepRaised, Subject, flat
+from bloop_proofs.gradients import same_bits
+from bloop_proofs.laws.protocol import another, numpy, overwrite, written_over
+from bloop_proofs.signature import Signature
+from bloop_proofs.subject import Output, ProtocolError, StepRaised, Subject, flat
 from bloop_proofs.tolerances import likeness_bound, norm, unit_roundoff
 
-VECTORS = ("g_main", "g_aux", "ema")
-RIGHT = Subject(right, FRAMEWORKS["numpy"])
+Sizes = tuple[tuple[float, float], ...]
+"""For every output the norms that it is made of, and the unit roundoff that it is computed with."""
 
 
 @dataclass(frozen=True)
 class Seen:
     """What a look at a step showed.
 
-    ``words`` are equal or not. The other two are long vectors that lie near one another or not:
-    made of directions and of EMAs, or ``None`` where not finite.
+    ``words`` are equal or not. ``vectors``, one for each output or none at all, lie near one
+    another or not; they are ``None`` where not finite.
     """
 
     words: tuple[Any, ...]
-    direction: np.ndarray | None = None
-    average: np.ndarray | None = None
+    vectors: tuple[np.ndarray | None, ...] = ()
 
 
-Look = Callable[[Any, Case], Seen]
+Look = Callable[[Subject, Case], Seen]
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A look at what a step makes of one input."""
+    """A look at what a step makes of one input, and what a right step is."""
 
     look: Look
     case: Case
+    right: Subject
 
-    def played(self, mistake: Any) -> Any:
+    def played(self, mistake: Any) -> Subject:
         """Return a mistake as a subject; a right step for ``None``."""
-        return Subject(mistake.step, RIGHT.framework) if mistake else RIGHT
+        if not mistake:
+            return self.right
+        return Subject(mistake.step, self.right.framework, self.right.method)
 
-    def at(self, subject: Any) -> Seen:
+    def at(self, subject: Subject) -> Seen:
         """Look at a subject; that it raises is a thing to see too."""
         try:
             return self.look(subject, self.case)
@@ -52,23 +56,52 @@ class Probe:
             return Seen((type(error).__name__,))
 
     @cached_property
-    def _bounds(self) -> tuple[float, float, float, float, int]:
-        """The norms that outputs are made of, the unit roundoffs, and the number of entries."""
-        c = self.case
-        main, aux, ema = (norm(finite_part(c[name])) for name in VECTORS)
-        u = unit_roundoff(c.g_main, c.g_aux, c.ema)
-        # a gradient of a coarser dtype may have been rounded on its way into the EMA
-        kept = max(unit_roundoff(c.ema), c.rho * unit_roundoff(c.g_main))
-        return main + c.lam * aux, main + ema, u, kept, flat(c.ema).size
+    def _sizes(self) -> tuple[Sizes, int]:
+        method = self.right.method
+        of = method.sizes or sizes_of
+        return of(method, self.case), flat(method.steps(self.case)[-1][0]).size
+
+    def apart(self, found: Seen, known: Seen) -> float:
+        """Return how far what two looks showed lies apart, relative to what it is made of."""
+        if found.words != known.words or len(found.vectors) != len(known.vectors):
+            return float("inf")
+        sizes, _ = self._sizes
+        pairs = zip(found.vectors, known.vectors, sizes, strict=False)
+        distances = (
+            norm(x - y) / size if x is not None and y is not None and size else float("inf")
+            for x, y, (size, _) in pairs
+        )
+        return max(distances, default=0.0)
 
     def alike(self, found: Seen, known: Seen, unit: float = 0.0) -> bool:
         """Whether two looks showed the same, up to rounding, of a given unit roundoff at least."""
-        if found.words != known.words:
+        if found.words != known.words or len(found.vectors) != len(known.vectors):
             return False
-        given, averaged, u, kept, n = self._bounds
-        return _near(found.direction, known.direction, max(unit, u), n, given) and _near(
-            found.average, known.average, max(unit, kept), n, averaged
+        sizes, n = self._sizes
+        return all(
+            _near(x, y, max(unit, u), n, size)
+            for x, y, (size, u) in zip(found.vectors, known.vectors, sizes, strict=False)
         )
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Inputs for a framework.
+
+    On ``ordinary`` ones every formula can be computed by the simplest code, so whoever makes a
+    mistake in a formula returns what the mistake returns on all of them. On ``special`` ones simple
+    code may fail in its own ways. ``history`` is for steps that are no functions.
+    """
+
+    ordinary: tuple[Probe, ...]
+    special: tuple[Probe, ...]
+    history: Probe
+
+
+def sizes_of(method: Signature, case: Case) -> Sizes:
+    """Return the sizes of a direction that is made of all gradients."""
+    vectors = [vector for step in method.steps(case) for vector in step]
+    return ((sum(norm(finite_part(vector)) for vector in vectors), unit_roundoff(*vectors)),)
 
 
 def _near(
@@ -93,77 +126,87 @@ def finite_vector(gradient: Gradient) -> np.ndarray | None:
 
 def values(subject: Subject, case: Case) -> Seen:
     """Look at the entries of the outputs."""
-    output = subject.of(case)
-    return Seen((), finite_vector(output.direction), finite_vector(output.new_ema))
+    return Seen((), tuple(map(finite_vector, subject.of(case).vectors.values())))
 
 
 def form(subject: Subject, case: Case) -> Seen:
     """Look at the shapes and dtypes of the outputs."""
-    output = subject.of(case)
-    leaves = (*output.direction, *output.new_ema)
-    return Seen(tuple((leaf.shape, leaf.dtype.name) for leaf in leaves))
+    vectors = subject.of(case).vectors.values()
+    return Seen(tuple((leaf.shape, leaf.dtype.name) for vector in vectors for leaf in vector))
 
 
 def memory(subject: Subject, case: Case) -> Seen:
     """Look at what the inputs are afterwards, and at what shares memory with what."""
-    given = {name: subject.arrays(case[name]) for name in VECTORS}
-    output = subject.run(*given.values(), lam=case.lam, rho=case.rho)
-    now = {name: _numpy(subject, arrays) for name, arrays in given.items()}
-    subject.of(case, g_main=case.g_aux, g_aux=case.g_main)
+    given = subject.arrays(case)
+    output = subject.run(given, case)
+    names = [subject.method.name_of(i) for i in range(len(given[-1]))]
+    now = [numpy(subject, vector) for vector in given[-1]]
+    subject.of(another(subject, case))
     words = [
         f"{name} written later"
-        for name, raw in zip(("direction", "new_ema"), output.raw, strict=True)
-        if _changed(subject, raw, getattr(output, name))
+        for name, raw in output.raw.items()
+        if not same_bits(numpy(subject, raw), output.vectors[name])
     ]
-    watched = {**given, "new_ema": output.raw[1]}
-    before = {**now, "new_ema": output.new_ema}
-    for name, raw in zip(("direction", "new_ema"), output.raw, strict=True):
-        for leaf in raw:
-            if getattr(leaf, "ndim", 0):
-                subject.framework.overwrite(leaf)
-        watched.pop(name, None)
-        for other, arrays in watched.items():
-            if _changed(subject, arrays, before[other]):
-                words.append(f"{name} shares {other}")
-        before.update({other: _numpy(subject, arrays) for other, arrays in watched.items()})
-    return Seen(
-        tuple(words), finite_vector(now["g_main"] + now["g_aux"]), finite_vector(now["ema"])
-    )
+    words += _shared(subject, output, dict(zip(names, given[-1], strict=True)))
+    if subject.method.stateful:
+        apart = written_over(subject).of(case).direction
+        if not np.array_equal(flat(apart), flat(output.direction), equal_nan=True):
+            words.append("state shares a gradient")
+    # an input is made of what the output is that has its form
+    starts = [*subject.method.outputs.values(), len(names)]
+    parts = ([leaf for vector in now[i:j] for leaf in vector] for i, j in pairwise(starts))
+    return Seen(tuple(words), tuple(map(finite_vector, parts)))
 
 
-def _numpy(subject: Subject, arrays: Any) -> Gradient:
-    return [subject.framework.numpy(leaf) for leaf in arrays]
-
-
-def _changed(subject: Subject, arrays: Any, before: Gradient) -> bool:
-    return not all(map(np.array_equal, _numpy(subject, arrays), before))
+def _shared(subject: Subject, output: Output, given: dict[str, Sequence[Any]]) -> list[str]:
+    """Return which output shares memory with which input or other output, by writing to it."""
+    watched = {**given, **output.raw}
+    words = []
+    for name, raw in output.raw.items():
+        del watched[name]
+        before = {other: numpy(subject, arrays) for other, arrays in watched.items()}
+        overwrite(subject, raw)
+        words += [
+            f"{name} shares {other}"
+            for other, arrays in watched.items()
+            if not same_bits(numpy(subject, arrays), before[other])
+        ]
+    return words
 
 
 def history(subject: Subject, case: Case) -> Seen:
     """Look at what the outputs depend on: on earlier calls, on chance, on each argument."""
     repeats = [subject.of(case) for _ in range(6)][1:]
-    subject.of(case, g_main=case.g_aux, g_aux=case.g_main)
+    subject.of(another(subject, case))
     later = subject.of(case)
-    changes = ({"lam": 2 * case.lam}, {"rho": case.rho / 2}, {"ema": case.g_aux})
-    others = [subject.of(case, **change) for change in changes]
+    others = [subject.of(case, **change) for change in _changes(subject.method, case)]
+    aside = flat(subject.method.steps(case)[-1][-1])
 
     def words(part: str) -> tuple[Any, ...]:
         seen, after, *changed = (
-            [flat(getattr(output, part)) for output in outputs]
+            [flat(output.vectors[part]) for output in outputs]
             for outputs in (repeats, [later], *([output] for output in others))
         )
-        along = _parallel(seen[1] - seen[0], flat(case.ema))
+        along = _parallel(seen[1] - seen[0], aside)
         if not _repeat(seen, 1):
             return ("alternates", along) if _repeat(seen, 2) else ("varies", along)
         if not np.array_equal(after[0], seen[0]):
             return ("depends on the call before",)
         return tuple(np.array_equal(vector[0], seen[0]) for vector in changed)
 
-    direction, average = words("direction"), words("new_ema")
-    if average[0] in ("varies", "depends on the call before"):
+    first, *more = (words(part) for part in subject.method.outputs)
+    if any(other[0] in ("varies", "depends on the call before") for other in more):
         # a memory of main gradients: how it shows in the direction depends on what they were
-        return Seen(("remembers", all(word in (True, False) for word in direction)))
-    return Seen((direction, average))
+        return Seen(("remembers", all(word in (True, False) for word in first)))
+    return Seen((first, *more))
+
+
+def _changes(method: Signature, case: Case) -> list[dict[str, Any]]:
+    """Return a change of every option, and of the last vector, where vectors have names."""
+    if not method.vectors:
+        return []
+    options = [{name: 2 * case[name]} for name in method.options]
+    return [*options, {method.vectors[-1]: case[method.vectors[1]]}]
 
 
 def _repeat(seen: list[np.ndarray], period: int) -> bool:

@@ -1,13 +1,17 @@
-"""What a catalogued mistake is, and the decorators that make one of a few lines of code."""
+"""What a catalogued mistake is, and how one is made of a few lines of code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
-from bloop_proofs.cases import Case
-from bloop_proofs.mistakes.pieces import Part, step_of
-from bloop_proofs.subject import Step
+import numpy as np
+
+from bloop_proofs.cases import Gradient
+from bloop_proofs.gradients import unflatten
+from bloop_proofs.mistakes.formula import Entry, entries, exchanging
+from bloop_proofs.signature import Signature
+from bloop_proofs.subject import Step, flat
+from bloop_proofs.truths.products import Plain
 
 Group = Literal["equations", "numerics"]
 
@@ -16,23 +20,23 @@ Group = Literal["equations", "numerics"]
 class Mistake:
     """A wrong implementation that people have written.
 
-    ``group`` says whether it gets the paper's equations wrong or only the numerics; ``statement``
-    what it does, ``where`` in which line of the paper or of the protocol, ``mend`` what to do about
-    it. ``make`` returns a new step of the protocol, without memory of earlier calls. ``remembers``
+    ``group`` says whether it gets the equations wrong or only the numerics; ``statement`` what it
+    does, ``where`` in which line of the paper or of the protocol, ``mend`` what to do about it.
+    ``make`` returns a new step of the ``method``, without memory of earlier calls. ``remembers``
     marks a step whose outputs depend on those calls, and ``unit`` is the unit roundoff it computes
-    with, where that is coarser than its leaves'.
+    with, where that is coarser than its leaves'. ``fitted`` returns the same mistake with another
+    constant in it, where it has one that may be any.
 
     Example:
-        >>> from bloop_proofs.mistakes import CATALOGUE
-        >>> first = CATALOGUE[0]
+        >>> from bloop_proofs import METHODS
+        >>> first = METHODS["bloop"].mistakes[0]
         >>> first.name
         'ema-is-updated-before-the-projection'
         >>> first.mend
         'Compute the direction with the EMA of the gradients before, and update it afterwards.'
-        >>> first.witness
-        Case(g_main=[array([1.])], g_aux=[array([1.])], ema=[array([0.])], lam=1.0, rho=0.5)
     """
 
+    method: Signature
     name: str
     group: Group
     statement: str
@@ -41,65 +45,77 @@ class Mistake:
     make: Callable[[], Step]
     remembers: bool = False
     unit: float = 0.0
+    fitted: Callable[[str], "Mistake"] | None = None
 
     @property
     def step(self) -> Step:
         """A step that makes this mistake, new and without memory."""
         return self.make()
 
-    @cached_property
-    def witness(self) -> Case:
-        """The smallest input that tells this mistake from a right step."""
-        from bloop_proofs.mistakes.witness import smallest  # which compares mistakes
-
-        return smallest(self)
-
 
 Catalogued = Callable[[Any], Mistake]
 
 
-def catalogued(function: Callable[..., Any], make: Callable[[], Step], **about: Any) -> Mistake:
+def catalogued(
+    method: Signature, function: Callable[..., Any], make: Callable[[], Step], **about: Any
+) -> Mistake:
     """Return the mistake that a function, named for it and with its statement, stands for."""
     name = function.__name__.replace("_", "-")
-    return Mistake(name, statement=" ".join((function.__doc__ or "").split()), make=make, **about)
+    statement = " ".join((function.__doc__ or "").split())
+    return Mistake(method, name, statement=statement, make=make, **about)
 
 
-def wrong_direction(*, where: str, mend: str, group: Group = "equations") -> Catalogued:
-    """Make a mistake of a function that returns a wrong direction; the EMA is right."""
-
-    def decorate(part: Part) -> Mistake:
-        return catalogued(part, lambda: step_of(part), where=where, mend=mend, group=group)
-
-    return decorate
+def mistakes_in(*modules: Any) -> tuple[Mistake, ...]:
+    """Return the mistakes that some modules define, in their order."""
+    values = (x for module in modules for x in vars(module).values())
+    groups = (x if isinstance(x, tuple) else (x,) for x in values)
+    return tuple(x for group in groups for x in group if isinstance(x, Mistake))
 
 
-def wrong_average(*, where: str, mend: str, group: Group = "equations") -> Catalogued:
-    """Make a mistake of a function that returns a wrong new EMA; the direction is right."""
+def step_of(plain: Plain, method: Signature) -> Step:
+    """Return a step of the protocol that computes in float64, on the rows of a matrix."""
 
-    def decorate(mean: Part) -> Mistake:
-        step = step_of(mean=mean)
-        return catalogued(mean, lambda: step, where=where, mend=mend, group=group)
+    def stateless(gradients: Sequence[Gradient], **options: Any) -> Gradient:
+        return unflatten(plain(_matrix(gradients), **options), gradients[0])
 
-    return decorate
+    def stateful(gradients: Sequence[Gradient], state: Any, **options: Any) -> Any:
+        direction, state = plain(_matrix(gradients), state, **options)
+        return unflatten(direction, gradients[0]), state
 
-
-def wrong_step(
-    *, where: str, mend: str, group: Group = "numerics", unit: float = 0.0
-) -> Catalogued:
-    """Make a mistake of a whole step of the protocol."""
-
-    def decorate(step: Step) -> Mistake:
-        return catalogued(step, lambda: step, where=where, mend=mend, group=group, unit=unit)
-
-    return decorate
+    return stateful if method.stateful else stateless
 
 
-def wrong_object(
-    *, where: str, mend: str, group: Group = "numerics", remembers: bool = True
-) -> Catalogued:
-    """Make a mistake of a function that returns a step with a memory."""
+def _matrix(gradients: Sequence[Gradient]) -> np.ndarray:
+    return np.array([flat(gradient) for gradient in gradients])
 
-    def decorate(make: Callable[[], Step]) -> Mistake:
-        return catalogued(make, make, where=where, mend=mend, group=group, remembers=remembers)
 
-    return decorate
+def as_listed(
+    method: Signature,
+    text: str,
+    step: Callable[[Entry], Step],
+    sentences: Mapping[str, str],
+    group: Group = "equations",
+) -> tuple[Mistake, ...]:
+    """Return the mistakes of a text, given the step of each.
+
+    What a mistake does that says no more than its formula is said by the sentence for its part.
+    """
+
+    def made(entry: Entry) -> Mistake:
+        name, part = next(iter(entry.parts.items()))
+        statement = entry.statement or sentences[name].format(part.text)
+        wrong = step(entry)
+        fitted = (lambda value: made(entry.at(value))) if entry.free else None
+        about: dict[str, Any] = {"where": entry.where, "mend": entry.mend, "fitted": fitted}
+        return Mistake(method, entry.name, group, statement, make=lambda: wrong, **about)
+
+    return tuple(map(made, entries(text)))
+
+
+def listed(method: Signature, plain: Plain, text: str, **names: Any) -> tuple[Mistake, ...]:
+    """Return the mistakes of a text that exchange parts of a right step on rows for formulas."""
+
+    def step(entry: Entry) -> Step:
+        return step_of(exchanging(entry, plain, names), method)
+
+    return as_listed(method, text, step, {"d": "The direction is {}."})

@@ -1,178 +1,177 @@
-"""The inputs on which a subject and the known mistakes are compared."""
+"""The inputs on which a subject and the known mistakes of its method are compared."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
-from bloop_proofs.mistakes.looks import VECTORS, Probe, form, history, memory, values
+from bloop_proofs.gradients import spoiled, times, zeros_like
+from bloop_proofs.mistakes.looks import Look, Probe, Probes, form, history, memory, values
+from bloop_proofs.signature import Signature
 from bloop_proofs.strategies import Shapes
-from bloop_proofs.subject import flat
+from bloop_proofs.subject import Subject, flat
 from bloop_proofs.tolerances import norm
 
 SEVERAL: Shapes = ((3,), (2, 2))
 MANY: Shapes = ((2,), (1, 3), (2,))
+CHOICES = 4
+"""How many values of the options are tried."""
 
 
-@dataclass(frozen=True)
-class Probes:
-    """Inputs for a framework.
-
-    On ``ordinary`` ones every formula can be computed by the simplest code, so whoever makes a
-    mistake in a formula returns what the mistake returns on all of them. On ``special`` ones simple
-    code may fail in its own ways. ``history`` is for steps that are no functions.
-    """
-
-    ordinary: tuple[Probe, ...]
-    special: tuple[Probe, ...]
-    history: Probe
-
-
-def drawn(generator: np.random.Generator, shapes: Shapes, dtype: str, **but: object) -> Case:
-    """Return a case of small dyadic numbers whose vectors are neither near orthogonal nor parallel.
-
-    <g_aux, ema> and <g_aux, g_main> are negative. Where a mistake divides by a cosine, or by the
-    norm of a combination, that is not small.
-    """
-    while True:
-        vectors = [[generator.integers(-24, 25, shape) / 8 for shape in shapes] for _ in VECTORS]
-        main, aux, ema = map(flat, vectors)
-        products = aux @ main, aux @ ema, main @ ema
-        sizes = norm(aux) * norm(main), norm(aux) * norm(ema), norm(main) * norm(ema)
-        if all(0.25 * size < abs(p) < 0.75 * size for p, size in zip(products, sizes, strict=True)):
-            break
-    with_main, with_ema, _ = np.sign(products)
-    g_main, g_aux, e = vectors
-    g_main, g_aux = times(g_main, with_main * with_ema), times(g_aux, -with_ema)
-    case = Case(g_main=g_main, g_aux=g_aux, ema=e, lam=0.5, rho=0.25)
-    return cast(case.but(**but), dtype)
-
-
-def times(gradient: Gradient, factor: float) -> Gradient:
-    """Return a gradient times a number."""
-    return [np.asarray(factor * leaf) for leaf in gradient]
-
-
-def cast(case: Case, dtype: str, ema_dtype: str | None = None) -> Case:
-    """Return a case in given dtypes."""
-    return case.but(
-        **{
-            name: [
-                leaf.astype(ema_dtype or dtype if name == "ema" else dtype) for leaf in case[name]
-            ]
-            for name in VECTORS
-        }
-    )
-
-
-def scaled(case: Case, exponent: int, names: tuple[str, ...] = VECTORS) -> Case:
-    """Return a case with some vectors times a power of two."""
-    return case.but(
-        **{name: [x * x.dtype.type(2.0**exponent) for x in case[name]] for name in names}
-    )
-
-
-@lru_cache(maxsize=8)
-def probes_for(dtypes: tuple[str, ...], mutable: bool, seed: int) -> Probes:
+@lru_cache(maxsize=16)
+def probes_for(
+    right: Subject, takes: frozenset[str], dtypes: tuple[str, ...], mutable: bool, seed: int
+) -> Probes:
     """Return the inputs for a framework that has some dtypes, and arrays to write to or not."""
-    generator = np.random.default_rng(seed)
-    plain = drawn(generator, SEVERAL, "float32")
-    called = Probe(history, drawn(generator, SEVERAL, "float32"))
-    ordinary = [Probe(values, case) for case in _ordinary(generator, "float64" in dtypes)]
-    special = [Probe(values, case) for case in _values(generator, dtypes)]
-    special += [Probe(form, case) for case in _forms(dtypes)]
+    draw = Draw(right.method, takes, np.random.default_rng(seed))
+    plain = draw.case(0)
+
+    def probe(look: Look, case: Case) -> Probe:
+        return Probe(look, case, right)
+
+    ordinary = [probe(values, case) for case in _ordinary(draw, "float64" in dtypes)]
+    special = [probe(values, case) for case in _special(draw)]
+    special += [probe(form, case) for case in _forms(draw, dtypes)]
     if mutable:
-        special += [
-            Probe(memory, plain.but(lam=lam, rho=rho))
-            for lam, rho in ((1.0, 0.5), (0.0, 0.5), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-        ]
-    return Probes((*ordinary, called), tuple(special), called)
+        agreeing = draw.case(0, signs=(1, 1))
+        told = (plain, agreeing, draw.equal(), draw.still())
+        special += [probe(memory, case) for case in told]
+    return Probes(tuple(ordinary), tuple(special), probe(history, draw.case(0, signs=(1,))))
 
 
-def _ordinary(generator: np.random.Generator, double: bool) -> list[Case]:
-    """Return inputs of both signs, all sizes that float32 squares, and several weights."""
-    several = drawn(generator, SEVERAL, "float32")
-    many = drawn(generator, MANY, "float32", lam=2.0, rho=0.75)
-    agreeing = many.but(g_aux=times(many.g_aux, -1))
-    cases = [
-        several,
-        agreeing,
-        several.but(g_main=times(several.g_main, -1), lam=3.0, rho=0.1),
-        agreeing.but(g_main=times(many.g_main, -1), lam=0.125),
-        scaled(agreeing, -3, ("g_main",)).but(lam=10.0),
-        scaled(several, -10),
-        scaled(agreeing, -20),
-        scaled(several, 10),
-        scaled(agreeing, -14, ("ema",)),
-        scaled(several, -24, ("ema",)),
-    ]
-    if double:
-        wide = [cast(drawn(generator, MANY, "float64", lam=0.3, rho=0.01), "float64")]
-        wide += [wide[0].but(g_aux=times(wide[0].g_aux, -1), lam=1.5)]
-        cases = [*wide, *cases]
-    return [cast(case, case.ema[0].dtype.name) for case in cases]
+class Draw:
+    """Draws inputs of a method for subjects that take some of the optional arguments."""
 
+    def __init__(self, method: Signature, takes: frozenset[str], generator: Any) -> None:
+        """Keep what the inputs are drawn for, and of which numbers."""
+        self.method, self.takes, self.generator = method, takes, generator
 
-def _values(generator: np.random.Generator, dtypes: tuple[str, ...]) -> list[Case]:
-    """Return inputs on whose entries simple code may fail."""
-    several = drawn(generator, SEVERAL, "float32")
-    scalar = drawn(generator, ((), (2,), (2, 1)), "float32")
-    zero = [np.zeros_like(leaf) for leaf in several.ema]
-    cases = [several.but(ema=zero), scalar, scaled(scalar, 7), _long(generator)]
-    for name in ("g_aux", "g_main"):
-        for bad in (np.nan, np.inf):
-            spoiled = [leaf.copy() for leaf in several[name]]
-            spoiled[1][1, 0] = bad
-            cases.append(several.but(**{name: spoiled}))
-    if "float64" in dtypes:
-        double = cast(several, "float64")
-        cases += [scaled(double, exponent) for exponent in (70, 150)]
-        cases += [scaled(double, -44, ("ema",))]
-    if "float16" in dtypes:
-        cases += [scaled(cast(several, "float16", "float32"), 7)]
-        # so small a rho that a half-precision EMA stays where it is
-        short = cast(drawn(generator, ((2,),), "float32", rho=2.0**-20), "float16", "float32")
-        cases += [short.but(ema=[leaf * np.float32(1 + 2.0**-12) for leaf in short.ema])]
-    kinds = [dtype for dtype in ("complex128", "complex64") if dtype in dtypes]
-    return [*cases, *(_complex(generator, dtype) for dtype in kinds[:1])]
+    @property
+    def takes_more(self) -> bool:
+        """Whether there are more gradients than two, in known orders if the method has orders."""
+        ordered = "orders" not in self.method.optional or "orders" in self.takes
+        return self.method.most_losses > 2 and ordered
 
-
-def _complex(generator: np.random.Generator, dtype: str) -> Case:
-    real, imaginary = (drawn(generator, SEVERAL, "float64") for _ in range(2))
-    phased = {
-        # the real part is larger, so that the sum of e e is no more negative than that of |e|^2
-        name: [x + 0.5j * y for x, y in zip(real[name], imaginary[name], strict=True)]
-        for name in VECTORS
-    }
-    return cast(real.but(**phased), dtype)
-
-
-def _long(generator: np.random.Generator) -> Case:
-    shapes = ((150,), (3,))
-    vectors = {name: [generator.standard_normal(shape) for shape in shapes] for name in VECTORS}
-    # what the first entries say of the projection, the last ones deny
-    vectors["g_aux"][0][:100] += vectors["ema"][0][:100]
-    vectors["g_aux"][0][100:] -= 2 * vectors["ema"][0][100:]
-    return cast(Case(**vectors, lam=1.0, rho=0.5), "float32")
-
-
-def _forms(dtypes: tuple[str, ...]) -> list[Case]:
-    """Return inputs whose leaves have odd shapes and several dtypes."""
-    generator = np.random.default_rng(0)
-    odd = drawn(generator, ((3,), (2, 1), (), (1,)), "float32")
-    gaps = drawn(generator, ((0,), (4,), (2, 0)), "float32")
-    cases = [odd, gaps]
-    for main, ema in (("float32", "float64"), ("float16", "float32"), ("float64", "float64")):
-        if main in dtypes and ema in dtypes:
-            cases.append(cast(drawn(generator, SEVERAL, "float32"), main, ema))
-    if "float64" in dtypes:
-        mixed = drawn(generator, SEVERAL, "float32")
-        halves = {
-            name: [
-                leaf.astype(t) for leaf, t in zip(mixed[name], ("float32", "float64"), strict=True)
+    def gradients(self, shapes: Shapes, losses: int, sign: int) -> list[Gradient]:
+        """Return gradients of which each two have a cosine far from 0, 1 and -1, of a sign."""
+        while True:
+            drawn = [
+                [self.generator.integers(-24, 25, shape) / 8 for shape in shapes]
+                for _ in range(losses)
             ]
-            for name in VECTORS
-        }
-        cases.append(mixed.but(**halves))
+            vectors = np.array([flat(gradient) for gradient in drawn])
+            sizes = np.array([norm(v) for v in vectors])
+            if not np.all(sizes):
+                continue
+            cosines = (vectors @ vectors.T / np.outer(sizes, sizes))[np.triu_indices(losses, 1)]
+            if np.all((sign * cosines > 0.1) & (np.abs(cosines) < 0.8)):
+                return drawn
+
+    def case(
+        self,
+        choice: int,
+        *,
+        shapes: Shapes = SEVERAL,
+        losses: int = 2,
+        signs: tuple[int, ...] = (-1, 1, -1),
+        sizes: tuple[float, ...] = (1.0, 1.0),
+        dtype: str = "float32",
+    ) -> Case:
+        """Return a case with one step per sign, the last one for methods without a state."""
+        steps = [self.gradients(shapes, losses, sign) for sign in signs]
+        case = Case(
+            **({"earlier": steps[:-1]} if self.method.stateful else {}),
+            gradients=steps[-1],
+            **self.options(choice, losses),
+        )
+        most = len(sizes) - 1
+        return self.method.on_steps(
+            case,
+            lambda step: [
+                [np.asarray(sizes[min(k, most)] * x).astype(dtype) for x in gradient]
+                for k, gradient in enumerate(step)
+            ],
+        )
+
+    def options(self, choice: int, losses: int) -> dict[str, Any]:
+        """Return one of the values of every option; what is not taken has its usual value."""
+        found = {}
+        for k, (name, of) in enumerate(self.method.options.items()):
+            known = of(losses)
+            found[name] = known[(choice + k * (choice // 2)) % len(known)]
+        for name, (of, usual) in self.method.optional.items():
+            known = of(losses)
+            found[name] = known[(3 * choice + 1) % len(known)] if name in self.takes else usual
+        return found
+
+    def turning(self) -> Case:
+        """Return a case of three gradients, the first of which is turned against itself."""
+        entries = ((1.0, 0.0), (-1.0, 1.0), (-10.0, -1.0))
+        steps = [[np.array(entry, np.float32)] for entry in entries]
+        past = {"earlier": [steps]} if self.method.stateful else {}
+        return Case(**past, gradients=steps, **self.options(0, 3))
+
+    def uneven(self, choice: int) -> Case:
+        """Return a case whose auxiliary gradient is at first much larger than it is at last."""
+        case = self.case(choice, signs=(1, -1, 1))
+        grown = [[main, times(aux, 48)] for main, aux in case.earlier]
+        return case.but(earlier=grown)
+
+    def equal(self) -> Case:
+        """Return a case of which the direction may be the main gradient: a is zero."""
+        case = self.case(0, signs=(1,))
+        main, aux = case.gradients
+        return case.but(gradients=[main, zeros_like(aux)])
+
+    def still(self) -> Case:
+        """Return a case of zeros alone."""
+        return self.method.on_all(self.equal(), zeros_like)
+
+
+def _ordinary(draw: Draw, double: bool) -> list[Case]:
+    """Return inputs of both signs and several sizes, options and numbers of steps."""
+    pasts = ((-1, 1, -1), (1, -1, 1), (1, 1, -1, 1), (1, -1), (-1, -1, -1), (1,), (-1,))
+    cases = [
+        draw.case(choice, signs=signs, sizes=sizes, shapes=(SEVERAL, MANY)[choice % 2])
+        for choice in range(CHOICES)
+        for signs in (pasts if draw.method.stateful else pasts[-2:])
+        for sizes in ((1.0, 1.0), (4.0, 0.5), (0.25, 3.0), (1.0, 48.0))
+    ][:: 2 if draw.method.stateful else 1]
+    cases += [
+        draw.case(k, signs=signs, sizes=(2.0**e,))
+        for k, e in ((0, -14), (1, 10), (2, -20))
+        for signs in ((1, 1), (1, -1))
+    ]
+    if draw.takes_more:
+        cases += [
+            draw.case(choice, losses=3, signs=signs, sizes=sizes, shapes=MANY)
+            for choice in range(CHOICES)
+            for signs in ((-1,), (1, -1))
+            for sizes in ((1.0, 1.0), (1.0, 2.0, 0.5))
+        ]
+    if draw.method.stateful:
+        cases += [draw.uneven(choice) for choice in range(CHOICES)]
+    if double:
+        cases += [draw.case(k, signs=(1, -1), dtype="float64") for k in range(2)]
+    return cases
+
+
+def _special(draw: Draw) -> list[Case]:
+    """Return inputs on whose entries simple code may fail."""
+    case = draw.case(1)
+    main, aux = case.gradients
+    zero, opposed = zeros_like(main), times(main, -2)
+    pairs = ([main, zero], [zero, aux], [zero, zero], [main, opposed], [main, main])
+    bad = ([spoiled(main, 1, np.nan), aux], [main, spoiled(aux, 1, np.nan)])
+    cases = [case.but(gradients=pair) for pair in (*pairs, *bad)]
+    # formulas that divide by what projections leave may divide by rounding errors here
+    return [*cases, draw.turning()] if draw.takes_more else cases
+
+
+def _forms(draw: Draw, dtypes: tuple[str, ...]) -> list[Case]:
+    """Return inputs whose leaves have odd shapes, and dtypes of which several may be there."""
+    cases = [draw.case(0, shapes=shapes) for shapes in (((3,), (2, 1), (), (1,)), ((0,), (4,)))]
+    if "float64" in dtypes:
+        cases.append(draw.case(0, dtype="float64"))
     return cases

@@ -3,24 +3,16 @@
 from bloop_proofs.problems.arrays import Array
 from bloop_proofs.problems.base import BilevelProblem
 from bloop_proofs.problems.least_squares import LeastSquares, least_squares
-from bloop_proofs.problems.logistic import Logistic, logistic
-from bloop_proofs.problems.nonconvex import Hyperbola, Sphere, hyperbola, sphere
 from bloop_proofs.problems.quadratic import Quadratic, null_space_solution, quadratic
 from bloop_proofs.problems.toy import section_3_3
 
 __all__ = [
     "Array",
     "BilevelProblem",
-    "Hyperbola",
     "LeastSquares",
-    "Logistic",
     "Quadratic",
-    "Sphere",
-    "hyperbola",
     "least_squares",
-    "logistic",
     "null_space_solution",
     "quadratic",
     "section_3_3",
-    "sphere",
 ]

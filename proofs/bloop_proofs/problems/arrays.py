@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 """A NumPy array: of float64, or of objects that are ``fractions.Fraction``."""
 
+UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
+"""That of float64."""
+
 
 def orthogonal(generator: np.random.Generator, p: int) -> Array:
     """Return an orthogonal (p, p) matrix, drawn from the uniform (Haar) distribution."""

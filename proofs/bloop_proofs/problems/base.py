@@ -2,13 +2,29 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import scipy
 
-from bloop_proofs.problems.agreement import solver_ftol
-from bloop_proofs.problems.arrays import Array
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF, Array
+
+
+class Errors(NamedTuple):
+    """Bounds on the rounding errors of values (numbers) and gradients (norms) of both losses."""
+
+    main: float
+    aux: float
+    grad_main: float
+    grad_aux: float
+
+
+class Inequality(NamedTuple):
+    """A statement left <= right, with a name."""
+
+    name: str
+    left: float
+    right: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +94,43 @@ class BilevelProblem(ABC):
         """Return ||theta - solution||."""
         return float(np.linalg.norm(theta - self.solution))
 
+    def rounding_errors(self, radius: float) -> Errors:
+        """Return what rounding may do on the ball ||theta|| <= radius.
+
+        A sum of ``terms`` products, and eight operations beside it, err by (terms + 8) u times the
+        sum of the magnitudes that enter. With reach = radius + ||theta*|| these are, at most twice
+        the terms of the Taylor expansion at theta*, for a value |f(theta*)| + ||grad f(theta*)||
+        reach + L reach^2, and for an entry of a gradient ||grad f(theta*)|| + L reach + sqrt(2 L
+        |f(theta*)|); the last one is the norm of the gradients of samples that cancel in the mean.
+        """
+        at, unit = self.solution, (self.terms + 8) * UNIT_ROUNDOFF
+        reach = radius + float(np.linalg.norm(at))
+        values, gradients = [], []
+        for smooth, value, gradient in zip(
+            self.smoothness(radius),
+            (self.main(at), self.aux(at)),
+            (self.grad_main(at), self.grad_aux(at)),
+            strict=True,
+        ):
+            slope = float(np.linalg.norm(gradient))
+            values.append(unit * (abs(value) + slope * reach + smooth * reach**2))
+            size = slope + smooth * reach + float(np.sqrt(2 * smooth * abs(value)))
+            gradients.append(unit * float(np.sqrt(len(at))) * size)
+        return Errors(*values, *gradients)
+
+    @property
+    def solver_ftol(self) -> float:
+        """Return the decrease of the loss at which a solver should stop.
+
+        A solver asked for four times what rounding does to the loss can still see what it gains. On
+        a curved set SLSQP wanders about at this level until its iterations are used up, because
+        following the curve costs it as much as it gains; there half the digits are asked for.
+        """
+        rounding = self.rounding_errors(float(np.linalg.norm(self.solution))).aux
+        if self.curved:
+            return rounding / float(np.sqrt(UNIT_ROUNDOFF))
+        return 4 * rounding
+
     def solve_scipy(self) -> Array:
         """Return the answer of ``scipy.optimize.minimize`` (SLSQP) under the constraint.
 
@@ -94,7 +147,7 @@ class BilevelProblem(ABC):
                 "fun": self.constraint,
                 "jac": self.constraint_jacobian,
             },
-            options={"ftol": solver_ftol(self), "maxiter": 1000},
+            options={"ftol": self.solver_ftol, "maxiter": 1000},
         )
         if not found.success:
             raise RuntimeError(f"SLSQP failed on {self.name}: {found.message}")

@@ -10,10 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from bloop_proofs.problems.arrays import Array
+from bloop_proofs.problems.arrays import UNIT_ROUNDOFF, Array
 from bloop_proofs.problems.constants import Constants, bases, constants
 from bloop_proofs.problems.quadratic import Quadratic
-from bloop_proofs.problems.rounding import UNIT_ROUNDOFF
 
 
 def lag(rho: float | None) -> float:

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from bloop_proofs.problems.arrays import Array
-from bloop_proofs.problems.lyapunov import Inequality
+from bloop_proofs.problems.base import Inequality
 from bloop_proofs.problems.trajectories import one_step
 from bloop_proofs.subject import Step
 

@@ -2,10 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bloop_proofs.problems.base import BilevelProblem
 from bloop_proofs.problems.least_squares import LeastSquares, least_squares
-from bloop_proofs.problems.logistic import Logistic, logistic
-from bloop_proofs.problems.nonconvex import Hyperbola, Sphere, hyperbola, sphere
 from bloop_proofs.problems.quadratic import Quadratic, quadratic
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
@@ -45,32 +42,3 @@ def finite_sums(draw: st.DrawFn, max_p: int = 4, max_extra: int = 3) -> LeastSqu
         pull=draw(st.floats(min_value=0.0, max_value=4.0)),
         seed=draw(SEEDS),
     )
-
-
-@st.composite
-def logistics(draw: st.DrawFn, max_p: int = 6) -> Logistic:
-    """Draw a logistic regression with a convex auxiliary loss."""
-    p = draw(st.integers(min_value=2, max_value=max_p))
-    return logistic(
-        p,
-        draw(st.integers(min_value=1, max_value=p - 1)),
-        pull=draw(st.floats(min_value=0.0, max_value=0.75)),
-        seed=draw(SEEDS),
-    )
-
-
-@st.composite
-def spheres(draw: st.DrawFn, max_p: int = 6) -> Sphere:
-    """Draw a non-convex problem on the sphere."""
-    p = draw(st.integers(min_value=2, max_value=max_p))
-    return sphere(p, pull=draw(st.floats(min_value=0.0, max_value=2.0)), seed=draw(SEEDS))
-
-
-def hyperbolas() -> st.SearchStrategy[Hyperbola]:
-    """Draw a non-convex problem on a hyperbola."""
-    return st.floats(min_value=0.25, max_value=4.0).map(hyperbola)
-
-
-def problems() -> st.SearchStrategy[BilevelProblem]:
-    """Draw a bilevel problem of any kind."""
-    return st.one_of(quadratics(), finite_sums(), logistics(), spheres(), hyperbolas())

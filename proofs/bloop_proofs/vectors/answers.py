@@ -1,12 +1,8 @@
 """The outputs of golden vectors: exact rational arithmetic, each number rounded once at the end."""
 
-from fractions import Fraction
-from typing import Any
-
 import numpy as np
 
-import bloop_ref
-from bloop_proofs.exact import fractions, rounded
+from bloop_proofs import exact
 from bloop_proofs.tolerances import norm
 from bloop_proofs.vectors import bounds
 from bloop_proofs.vectors.formats import FORMATS, ema_dtype, nearest
@@ -23,12 +19,12 @@ def answer(kind: str, dtype: str, inputs: Tables) -> Answer:
     return _hierarchy(dtype, inputs) if kind == "hierarchy" else _projection(dtype, inputs)
 
 
-def _exact(row: Table) -> np.ndarray:
-    return fractions([row])[0]
+def _exact(row: Table) -> exact.Vector:
+    return exact.fractions([row])
 
 
-def _round(exact: Any, dtype: str) -> Table:
-    return np.array([nearest(Fraction(x), dtype) for x in exact], dtype=np.float64)
+def _round(vector: exact.Vector, dtype: str) -> Table:
+    return np.array([nearest(x, dtype) for x in vector], dtype=np.float64)
 
 
 def _trajectory(dtype: str, inputs: Tables) -> Answer:
@@ -39,8 +35,8 @@ def _trajectory(dtype: str, inputs: Tables) -> Answer:
     rows = []
     for g_main, g_aux in zip(inputs["g_main"], inputs["g_aux"], strict=True):
         main, aux, before = map(_exact, (g_main, g_aux, ema))
-        direction = bloop_ref.bloop_direction(main, aux, before, lam=Fraction(lam))
-        after = bloop_ref.update_ema(before, main, rho=Fraction(rho))
+        direction = exact.equation_5(main, aux, before, lam)
+        after = exact.moved(before, main, rho)
         of_direction = bounds.direction(u, g_main, g_aux, lam)
         of_direction += bounds.turned(error, ema, g_aux, lam)
         error = (1 - rho) * error + bounds.average(u, u_ema, ema, g_main, rho)
@@ -57,10 +53,9 @@ def _spans(u: float, references: Table) -> list[float]:
     """Return the error of projections on the first k references, k = 0, 1, ..., all of them."""
     span = bounds.Span(u, references.shape[1])
     errors = [span.error]
-    exact = [_exact(row) for row in references]
+    rows = [_exact(row) for row in references]
     for k, row in enumerate(references):
-        residual = bloop_ref.project_orthogonal(exact[k], *exact[:k])
-        span.extend(row, norm(rounded([residual])))
+        span.extend(row, norm(exact.rounded(exact.off(rows[k], rows[:k]))))
         errors.append(span.error)
     return errors
 
@@ -68,11 +63,8 @@ def _spans(u: float, references: Table) -> list[float]:
 def _hierarchy(dtype: str, inputs: Tables) -> Answer:
     gradients, references = inputs["gradients"], inputs["references"]
     lams = inputs["lams"][:, 0].tolist()
-    direction = bloop_ref.hierarchical_direction(
-        [_exact(row) for row in gradients],
-        [_exact(row) for row in references],
-        lams=[Fraction(lam) for lam in lams],
-    )
+    rows = [[_exact(row) for row in table] for table in (gradients, references)]
+    direction = exact.equation_6(rows[0], rows[1], lams)
     u = FORMATS[dtype].roundoff
     bound = bounds.hierarchy(u, list(gradients), lams, _spans(u, references)[1:])
     return {"direction": _round(direction, dtype)[None]}, {"direction": np.array([[bound]])}
@@ -80,7 +72,7 @@ def _hierarchy(dtype: str, inputs: Tables) -> Answer:
 
 def _projection(dtype: str, inputs: Tables) -> Answer:
     (vector,), span = inputs["vector"], inputs["span"]
-    exact = bloop_ref.project_orthogonal(_exact(vector), *(_exact(row) for row in span))
+    projected = exact.off(_exact(vector), map(_exact, span))
     u = FORMATS[dtype].roundoff
     bound = bounds.projected(u, vector, _spans(u, span)[-1])
-    return {"projected": _round(exact, dtype)[None]}, {"projected": np.array([[bound]])}
+    return {"projected": _round(projected, dtype)[None]}, {"projected": np.array([[bound]])}

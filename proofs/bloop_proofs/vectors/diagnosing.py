@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bloop_proofs.frameworks import FRAMEWORKS
-from bloop_proofs.mistakes import CATALOGUE, Mistake
+from bloop_proofs.methods import BLOOP
+from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.quiet import silence
 from bloop_proofs.report import Diagnosis
 from bloop_proofs.subject import ProtocolError, StepRaised, Subject
@@ -30,7 +31,7 @@ def explanations(
     with silence():
         return tuple(
             Diagnosis(mistake.name, mistake.where, mistake.mend)
-            for mistake in CATALOGUE
+            for mistake in BLOOP.mistakes
             if steps and _explains(mistake, steps, found, wrong_ids)
         )
 
@@ -41,7 +42,7 @@ def _explains(
     shared = alone = 0
     for case in steps:
         try:
-            outputs = run(Subject(mistake.step, FRAMEWORKS["numpy"]), case)
+            outputs = run(Subject(mistake.step, FRAMEWORKS["numpy"], mistake.method), case)
         except (StepRaised, ProtocolError):
             return False
         if not alike(case, outputs, found[case.id], mistake.unit):

@@ -55,7 +55,7 @@ class Pen:
 
     def near(self, ema: Table, little: int, sign: int) -> Table:
         """Return the EMA, or its opposite, and a little more."""
-        (exact,) = fractions([ema])
+        exact = fractions([ema])
         more = [Fraction(8 * self.random() - 4) * Fraction(2) ** little for _ in ema]
         return self.rounded([sign * e + m for e, m in zip(exact, more, strict=True)])
 

@@ -29,7 +29,7 @@ _DRAWN: Mapping[str, tuple[str, Callable[[draw.Pen], Iterator[draw.Drawn]]]] = M
 def golden(seed: int = SEED) -> tuple[Golden, ...]:
     """Return the golden vectors of all dtypes and groups.
 
-    Inputs are drawn from the seed; outputs are the shipped reference's on exact fractions, each
+    Inputs are drawn from the seed; outputs are the equations' on exact fractions, each
     number rounded once to its dtype.
 
     Example:

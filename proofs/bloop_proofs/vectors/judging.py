@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.frameworks import framework_named
-from bloop_proofs.mistakes import diagnose
+from bloop_proofs.methods import BLOOP
 from bloop_proofs.quiet import silence
 from bloop_proofs.report import Report, Result
 from bloop_proofs.source import source_of
@@ -61,7 +62,7 @@ def check(step: Step, framework: str = "numpy") -> Report:
         >>> report.passed, report.broken[0].law
         (False, 'steps-float64')
     """
-    subject = Subject(step, framework_named(framework))
+    subject = Subject(step, framework_named(framework), BLOOP.signature)
     dtypes = subject.framework.dtypes()
     chosen = [case for case in golden() if "g_main" in case.inputs and case.dtype in dtypes]
     with silence():

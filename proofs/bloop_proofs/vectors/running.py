@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bloop_proofs.cases import Gradient
+from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.frameworks import bfloat16
 from bloop_proofs.subject import Subject, flat
 from bloop_proofs.vectors.model import Golden, Table, leaf_rows
@@ -15,7 +15,7 @@ def run(subject: Subject, case: Golden) -> dict[str, list[np.ndarray]]:
     outputs: dict[str, list[np.ndarray]] = {"direction": [], "new_ema": []}
     for rows in zip(case.inputs["g_main"], case.inputs["g_aux"], strict=True):
         g_main, g_aux = (_arrays(row, case, case.dtype) for row in rows)
-        output = subject(g_main, g_aux, ema, lam=lam, rho=rho)
+        output = subject.of(Case(g_main=g_main, g_aux=g_aux, ema=ema, lam=lam, rho=rho))
         ema = output.new_ema
         outputs["direction"].append(flat(output.direction))
         outputs["new_ema"].append(flat(ema))

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-import bloop_ref
-from bloop_proofs.exact import fractions, rounded
+from bloop_proofs import exact
 from bloop_proofs.tolerances import norm
 from bloop_proofs.vectors.draw import FLAT, LEAVES, Drawn, Pen, Shapes
 from bloop_proofs.vectors.formats import FORMATS
@@ -20,8 +19,7 @@ def _independent(pen: Pen, shapes: Shapes, count: int) -> Table:
     rows: list[Table] = []
     while len(rows) < count:
         row = pen.row(shapes)
-        exact, *before = fractions([row, *rows])
-        if norm(rounded([bloop_ref.project_orthogonal(exact, *before)])) > 0.75 * norm(row):
+        if norm(exact.projected([row], *([before] for before in rows))) > 0.75 * norm(row):
             rows.append(row)
     return np.array(rows)
 

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloop_proofs import METHOD_LAWS, METHODS, Case, check_method, replay
+from bloop_proofs import METHODS, Case, check_implementation, replay
+from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import LawViolation
-from bloop_proofs.methods.mistakes import METHOD_MISTAKES, diagnose_method
-from bloop_proofs.methods.mistakes.common import right_step
-from bloop_proofs.methods.mistakes.looks import MethodProbe, form, history, memory, values
-from bloop_proofs.methods.subject import MethodSubject
+from bloop_proofs.mistakes.looks import Probe, form, history, memory, values
 from bloop_proofs.quiet import silence
 from bloop_proofs.runner import try_law
-from bloop_proofs.subject import ProtocolError, StepRaised
+from bloop_proofs.subject import ProtocolError, StepRaised, Subject
 from tests.proofs.methods import in_the_reference
+from tests.proofs.witness import smallest
 
 EXAMPLES = 12
 """How many inputs a law is tried on."""
-MISTAKES = [mistake for mistakes in METHOD_MISTAKES.values() for mistake in mistakes]
-LAWS = [(name, law) for name, laws in METHOD_LAWS.items() for law in laws]
+BESIDE = {name: method for name, method in METHODS.items() if name != "bloop"}
+MISTAKES = [mistake for method in BESIDE.values() for mistake in method.mistakes]
+LAWS = [(name, law) for name, method in BESIDE.items() for law in method.laws]
 
-each_method = pytest.mark.parametrize("name", METHODS)
+each_method = pytest.mark.parametrize("name", BESIDE)
 each_mistake = pytest.mark.parametrize(
     "mistake", MISTAKES, ids=lambda m: f"{m.method.name}-{m.name}"
 )
@@ -38,12 +38,11 @@ def _silent():
 
 
 def subject(mistake):
-    return MethodSubject(mistake.step, FRAMEWORKS["numpy"], mistake.method)
+    return Subject(mistake.step, FRAMEWORKS["numpy"], mistake.method)
 
 
-@cache
 def right(name):
-    return MethodSubject(right_step(METHODS[name]), FRAMEWORKS["numpy"], METHODS[name])
+    return METHODS[name].right
 
 
 @cache
@@ -69,21 +68,21 @@ def kills(law, mistake):
 class TestKillMatrix:
     @each_mistake
     def test_every_mistake_breaks_a_law_of_its_method(self, mistake):
-        assert any(kills(law, mistake) for law in METHOD_LAWS[mistake.method.name])
+        assert any(kills(law, mistake) for law in METHODS[mistake.method.name].laws)
 
     @pytest.mark.parametrize(("name", "law"), LAWS, ids=[f"{n}-{law.name}" for n, law in LAWS])
     def test_every_law_is_broken_by_a_mistake_and_not_by_a_right_step(self, name, law):
         for case in drawn(name, law):
             law.check(right(name), case)
-        assert any(kills(law, mistake) for mistake in METHOD_MISTAKES[name])
+        assert any(kills(law, mistake) for mistake in METHODS[name].mistakes)
 
 
 class TestCatalogue:
     @each_method
     def test_there_are_enough_mistakes_with_names_of_their_own(self, name):
-        names = [mistake.name for mistake in METHOD_MISTAKES[name]]
+        names = [mistake.name for mistake in METHODS[name].mistakes]
         assert len(set(names)) == len(names)
-        own = [m for m in METHOD_MISTAKES[name] if m.group == "equations"]
+        own = [m for m in METHODS[name].mistakes if m.group == "equations"]
         assert len(own) >= (8 if name in ("pcgrad", "grad_vac", "mgda", "sam_gs") else 4)
 
     @each_mistake
@@ -96,24 +95,24 @@ class TestCatalogue:
     @each_mistake
     def test_the_witness_tells_the_mistake_from_a_right_step(self, mistake):
         looks = (history,) if mistake.remembers else (values, form, memory)
-        probes = [MethodProbe(look, mistake.witness, mistake.method) for look in looks]
-        wrong, known = subject(mistake), right(mistake.method.name)
+        wrong, known, case = subject(mistake), right(mistake.method.name), smallest(mistake)
+        probes = [Probe(look, case, known) for look in looks]
         assert any(not probe.alike(probe.at(wrong), probe.at(known)) for probe in probes)
-        assert sum(leaf.size for leaf in mistake.witness.gradients[0]) <= 2
+        assert sum(leaf.size for leaf in case.gradients[0]) <= 2
 
 
 class TestDiagnosis:
     @each_method
     def test_mistakes_get_their_names(self, name):
         found = {
-            m.name: [entry.name for entry in diagnose_method(subject(m), seed=0)][:1]
-            for m in METHOD_MISTAKES[name]
+            m.name: [entry.name for entry in diagnose(subject(m), seed=0)][:1]
+            for m in METHODS[name].mistakes
         }
-        assert found == {m.name: [m.name] for m in METHOD_MISTAKES[name]}
+        assert found == {m.name: [m.name] for m in METHODS[name].mistakes}
 
     @each_method
     def test_a_right_step_makes_none(self, name):
-        assert diagnose_method(right(name), seed=0) == ()
+        assert diagnose(right(name), seed=0) == ()
 
     def test_a_mistake_is_known_from_a_step_that_takes_no_optional_argument(self):
         def only_main(gradients):
@@ -124,7 +123,7 @@ class TestDiagnosis:
             parts = zip(np.split(d, ends), gradients[0], strict=True)
             return [p.reshape(x.shape).astype(x.dtype) for p, x in parts]
 
-        report = check_method(only_main, "pcgrad", examples=10)
+        report = check_implementation(only_main, method="pcgrad", examples=10)
         assert not report.passed
         # of two gradients a', projected off m' that is orthogonal to it already, is a
         assert [entry.name for entry in report.diagnosis] == [
@@ -135,7 +134,7 @@ class TestDiagnosis:
 
 def implementation(form, name):
     if form == "in_the_reference":
-        return in_the_reference.step_of(METHODS[name]), "numpy"
+        return in_the_reference.step_of(METHODS[name].signature), "numpy"
     framework = form.removeprefix("in_").replace("loops", "numpy")
     pytest.importorskip(framework, reason=f"{framework} is not installed")
     return import_module(f"tests.proofs.methods.{form}").STEPS[name], framework
@@ -148,7 +147,7 @@ class TestRightImplementations:
     @each_method
     def test_no_law_accuses_one(self, name, form, seed):
         step, framework = implementation(form, name)
-        report = check_method(step, name, framework=framework, examples=4, seed=seed)
+        report = check_implementation(step, method=name, framework=framework, examples=4, seed=seed)
         assert report.passed, str(report)
         assert set(report.count()) == {"passed"}
 
@@ -164,7 +163,7 @@ class TestRightImplementations:
                 start += x.size
             return leaves
 
-        report = check_method(step, "a_gem", framework="jax", examples=3)
+        report = check_implementation(step, method="a_gem", framework="jax", examples=3)
         assert report.passed, str(report)
 
     def test_more_gradients_than_two_may_be_refused(self):
@@ -173,7 +172,7 @@ class TestRightImplementations:
                 raise NotImplementedError("two losses only")
             return right("pcgrad").step(gradients, orders=None, lam=1.0)
 
-        report = check_method(two, "pcgrad", examples=3)
+        report = check_implementation(two, method="pcgrad", examples=3)
         assert report.passed
         skipped = [result.law for result in report.results if result.status == "skipped"]
         assert skipped == [
@@ -184,8 +183,10 @@ class TestRightImplementations:
 
 class TestCalls:
     def test_a_counterexample_is_a_program_that_fails_as_the_law_does(self):
-        mistake = METHOD_MISTAKES["grad_vac"][0]
-        report = check_method(mistake.step, "grad_vac", laws=["direction-is-as-defined"])
+        mistake = METHODS["grad_vac"].mistakes[0]
+        report = check_implementation(
+            mistake.step, method="grad_vac", laws=["direction-is-as-defined"]
+        )
         program = report.results[0].counterexample
         assert 'method="grad_vac"' in program
         with pytest.raises(LawViolation, match="direction must be"):
@@ -198,31 +199,33 @@ class TestCalls:
         replay("two-gradients-are-projected-off-each-other", step, case, method="pcgrad")
 
     def test_expected_failures_are_the_methods_own(self):
-        step = METHOD_MISTAKES["mgda"][0].step
+        step = METHODS["mgda"].mistakes[0].step
         law = "no-point-of-the-hull-is-shorter"
         known: dict[str, Any] = {
             "laws": [law],
             "examples": 20,
             "expected_failures": {law: "upstream"},
         }
-        assert check_method(step, "mgda", **known).count() == {"xfailed": 1}
+        assert check_implementation(step, method="mgda", **known).count() == {"xfailed": 1}
         with pytest.raises(ValueError, match="must name laws"):
-            check_method(step, "mgda", expected_failures={"direction-is-equation-5": "no"})
+            check_implementation(
+                step, method="mgda", expected_failures={"direction-is-equation-5": "no"}
+            )
 
     @pytest.mark.parametrize("returned", [None, 3.0, [np.zeros(2)], [1.0, 2.0]])
     def test_something_else_than_a_direction_is_a_protocol_error(self, returned):
         with pytest.raises(ProtocolError, match="step must return a direction"):
-            check_method(lambda gradients: returned, "mgda")
+            check_implementation(lambda gradients: returned, method="mgda")
 
     def test_something_else_than_a_pair_is_a_protocol_error(self):
         with pytest.raises(ProtocolError, match=r"a pair \(direction, state\); found list of 2"):
-            check_method(lambda gradients, state, *, beta: gradients[0], "grad_vac")
+            check_implementation(lambda gradients, state, *, beta: gradients[0], method="grad_vac")
 
     def test_an_unknown_method_is_an_error(self):
         with pytest.raises(ValueError, match=r"one of mixed, a_gem, .*; found 'sgd'"):
-            check_method(lambda gradients: gradients[0], "sgd")
+            check_implementation(lambda gradients: gradients[0], method="sgd")
 
     def test_a_case_prints_its_options(self):
-        case = METHOD_MISTAKES["pcgrad"][0].witness
+        case = smallest(METHODS["pcgrad"].mistakes[0])
         assert isinstance(case, Case)
         assert "'orders': [[1], [0]]" in case.code(FRAMEWORKS["torch"])

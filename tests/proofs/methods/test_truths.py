@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from bloop_proofs import METHOD_LAWS, METHODS, Case, check_method
+from bloop_proofs import METHODS, Case, check_implementation
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import LawViolation
-from bloop_proofs.methods.mistakes.common import right_step
-from bloop_proofs.methods.subject import MethodSubject
-from bloop_proofs.methods.truths import (
+from bloop_proofs.subject import Subject
+from bloop_proofs.tolerances import rounding, underflow_bound
+from bloop_proofs.truths.hulls import (
     conflict_averse_weights,
     least_norm_weights,
     length_pulled_along,
 )
-from bloop_proofs.tolerances import rounding, underflow_bound
 from bloop_ref import surgery
 from tests.proofs.methods import in_the_reference
 
@@ -116,26 +115,26 @@ def test_a_reference_that_is_wrong_is_accused(name, losses, monkeypatch):
         return (1.5 / gram.size,) * gram.size, scalars
 
     cls = {"mgda": surgery.MGDA, "cagrad": surgery.CAGrad}[name]
-    step = in_the_reference.step_of(METHODS[name])
-    assert check_method(step, name, laws=[law], examples=5).passed
+    step = in_the_reference.step_of(METHODS[name].signature)
+    assert check_implementation(step, method=name, laws=[law], examples=5).passed
     monkeypatch.setattr(cls, "weights", averaged)
-    assert not check_method(step, name, laws=[law], examples=5).passed
-    plain = right_step(METHODS[name])
-    assert check_method(plain, name, laws=[law], examples=5).passed
+    assert not check_implementation(step, method=name, laws=[law], examples=5).passed
+    plain = METHODS[name].right.step
+    assert check_implementation(plain, method=name, laws=[law], examples=5).passed
 
 
 class TestDistanceOfCAGrad:
     """What an iterative solver of the published problem, in d, may leave of the distance."""
 
     CASE = Case(gradients=[[np.array([3.0, 4.0])], [np.array([-5.0, 1.0])]], c=0.5)
-    LAW = next(law for law in METHOD_LAWS["cagrad"] if law.name.startswith("distance"))
+    LAW = next(law for law in METHODS["cagrad"].laws if law.name.startswith("distance"))
 
     def subject(self, part):
         def step(gradients, *, c):
             g = np.array([leaves[0] for leaves in gradients])
             return [g.mean(axis=0) + part * conflict_averse_weights(g, c) @ g]
 
-        return MethodSubject(step, FRAMEWORKS["numpy"], METHODS["cagrad"])
+        return Subject(step, FRAMEWORKS["numpy"], METHODS["cagrad"].signature)
 
     @pytest.mark.parametrize("part", [1 - 2.0**-20, 1.0, 1 + 2.0**-20])
     def test_a_solvers_accuracy_is_granted(self, part):
@@ -156,7 +155,7 @@ def test_orders_of_grad_vac_may_be_drawn_anew_in_every_step():
         return method.step(gradients, state)
 
     law = "direction-of-more-gradients-is-as-defined"
-    report = check_method(step, "grad_vac", laws=[law], examples=30)
+    report = check_implementation(step, method="grad_vac", laws=[law], examples=30)
     assert report.passed, str(report)
 
 

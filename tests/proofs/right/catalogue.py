@@ -3,6 +3,7 @@
 import pytest
 
 from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.methods import BLOOP
 from bloop_proofs.subject import Step, Subject
 from tests.proofs.right.flattened import FLATTENED
 from tests.proofs.right.leafwise import LEAFWISE
@@ -22,4 +23,4 @@ def subject(name: str) -> Subject:
     framework = FRAMEWORKS[RIGHT[name]]
     pytest.importorskip(framework.module, reason=f"{framework.name} is not installed")
     step = ON_NUMPY[name] if name in ON_NUMPY else {**TORCH, **JAX}[name]()
-    return Subject(step, framework)
+    return Subject(step, framework, BLOOP.signature)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import surgery
+from tests import tolerances
 
 FEW = settings(max_examples=20)
 COTANGENT = Fraction(4, 3)  # of the target 4/5

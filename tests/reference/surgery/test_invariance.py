@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop_proofs import tolerances
 from bloop_ref import bloop_direction, surgery
+from tests import tolerances
 
 POSITIVE = st.builds(Fraction, st.integers(1, 9), st.integers(1, 9))
 RATIONALS = st.builds(Fraction, st.integers(-9, 9), st.integers(1, 9))

@@ -6,8 +6,8 @@ import numpy as np
 import optree
 import pytest
 
-from bloop_proofs import tolerances
 from bloop_ref import Gramian, HierarchicalBloop, surgery
+from tests import tolerances
 
 VALUES = np.random.default_rng(8).normal(size=(4, 5)).astype(np.float32)
 ORDERS = [[1, 2], [2, 0], [0, 1]]

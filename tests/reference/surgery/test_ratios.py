@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloop_proofs import tolerances
 from bloop_ref import surgery
+from tests import tolerances
 
 U = 2.0**-53
 HALF = Fraction(1, 2)

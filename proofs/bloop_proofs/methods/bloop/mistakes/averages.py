@@ -1,0 +1,54 @@
+"""Mistakes in the new EMA: what weights it has, and what it averages."""
+
+from bloop_proofs.methods.bloop.mistakes.wrong import listed
+
+FORMULAS = listed(
+    """
+at Algorithm 1, the EMA's update
+rho-and-its-complement-are-swapped
+    The new EMA is rho e + (1 - rho) g, as in libraries whose beta weighs the old value.
+    ema = rho e + (1 - rho) g
+    -> Give the new gradient the weight rho: (1 - rho) * ema + rho * g_main.
+ema-is-never-updated: The EMA is returned as it came.
+    ema = e
+    -> Return (1 - rho) * ema + rho * g_main as the new EMA.
+ema-averages-the-direction
+    ema = (1 - rho) e + rho d
+    -> Average g_main, not the direction.
+ema-averages-the-sum-of-the-gradients
+    ema = (1 - rho) e + rho (g + lam a)
+    -> Average g_main alone; keep lam * g_aux out of the EMA.
+ema-averages-the-auxiliary-gradient
+    ema = (1 - rho) e + rho a
+    -> Average g_main, not g_aux.
+ema-has-no-dampening: The new EMA is (1 - rho) e + g, a momentum buffer.
+    ema = (1 - rho) e + g
+    -> Multiply the new gradient by rho.
+ema-never-decays: The new EMA is e + rho g, a sum that grows.
+    ema = e + rho g
+    -> Multiply the old EMA by 1 - rho.
+ema-is-the-last-gradient: The new EMA is g, whatever rho is.
+    ema = g
+    -> Average all gradients: (1 - rho) * ema + rho * g_main.
+ema-is-stored-with-its-bias-corrected
+    The new EMA is divided by 1 - (1 - rho), as Adam does at its first step.
+    ema = 1 / rho e'
+    -> Keep the EMA as it is; the projection ignores its scale.
+ema-is-updated-twice: The new gradient enters the EMA twice in one step.
+    ema = (1 - rho) e' + rho g
+    -> Update the EMA once per step.
+ema-averages-unit-gradients
+    ema = (1 - rho) e + rho g / ||g||
+    -> Average g_main itself, not g_main / ||g_main||.
+ema-averages-clipped-gradients
+    ema = (1 - rho) e + rho g min(1, 1 / ||g||)
+    -> Average g_main as it is; clip the direction, if at all.
+ema-averages-what-the-auxiliary-gradient-leaves
+    ema = (1 - rho) e + rho pi(g; a)
+    -> Average g_main whole; project g_aux, and nothing else.
+ema-averages-squares
+    The new EMA is (1 - rho) e + rho g^2 entry by entry, Adam's second moment.
+    ema = (1 - rho) e + rho g^2
+    -> Average the gradients, not their squares.
+    """
+)

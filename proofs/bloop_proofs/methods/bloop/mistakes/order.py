@@ -1,0 +1,29 @@
+"""Mistakes in what the direction is made of: which gradient comes first, which is projected on."""
+
+from bloop_proofs.methods.bloop.mistakes.wrong import listed
+
+FORMULAS = listed(
+    """
+at Algorithm 1, order of the lines
+ema-is-updated-before-the-projection
+    The projection uses the EMA that this batch has already entered.
+    direction = g + lam pi(a; e')
+    -> Compute the direction with the EMA of the gradients before, and update it afterwards.
+at eq. 5, the first term
+ema-replaces-the-main-gradient
+    direction = e + lam pi(a; e)
+    -> Start the direction with this batch's g_main, not the EMA.
+at eq. 5, the first term, and Algorithm 1, order of the lines
+updated-ema-replaces-the-main-gradient
+    The direction is e' + lam pi(a; e'), e' the updated EMA: momentum SGD with a projection.
+    direction = e' + lam pi(a; e')
+    -> Start with g_main, project with the EMA from before, and update that afterwards.
+at eq. 5, the vector projected on
+projects-on-the-raw-main-gradient: The direction is eq. 3's, g + lam pi(a; g), in every mini-batch.
+    direction = g + lam pi(a; g)
+    -> Project g_aux on the EMA, not on this batch's g_main.
+projects-on-a-look-ahead: The projection is on e + rho g, as Nesterov's momentum looks ahead.
+    direction = g + lam pi(a; e + rho g)
+    -> Project on the EMA as it is, without looking ahead.
+    """
+)

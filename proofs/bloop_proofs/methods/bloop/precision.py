@@ -1,0 +1,107 @@
+"""Dtypes and sizes: half precision, mixed and complex leaves, long vectors."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from bloop_proofs.cases import Case
+from bloop_proofs.gradients import scaled
+from bloop_proofs.law import law
+from bloop_proofs.laws import protocol
+from bloop_proofs.laws.measure import require_close
+from bloop_proofs.methods.bloop.definition import (
+    SIGNATURE,
+    VECTORS,
+    average_tolerance,
+    direction_tolerance,
+    inputs,
+    require_average,
+    require_direction,
+)
+from bloop_proofs.strategies import LEAVES
+from bloop_proofs.subject import Subject, flat
+
+half = partial(inputs, dtypes=("float16", "bfloat16"), ema_dtypes=("float32", "float32"))
+
+
+def _large(case: Case) -> Case:
+    """Scale a case so that squares of its entries overflow float16 and the direction does not."""
+    return SIGNATURE.on_all(case, lambda vector: scaled(vector, 7))
+
+
+@law(
+    group="numerics",
+    equation="eq. 5",
+    inputs=half(lams=(1.0, 0.5), then=_large),
+    may_refuse="half precision",
+)
+def half_precision_gradients_do_not_overflow(subject: Subject, case: Case) -> None:
+    """With float16 gradients of entries in the hundreds, whose squares overflow, d is eq. 5's."""
+    require_direction(subject.of(case), case)
+
+
+@law(
+    group="numerics",
+    equation="Algorithm 1",
+    inputs=half(rhos=(2.0**-10, 0.001, 0.01)),
+    may_refuse="half precision",
+)
+def float32_ema_of_half_gradients_keeps_moving(subject: Subject, case: Case) -> None:
+    """A float32 EMA of half-precision gradients is updated in float32: a small rho still counts."""
+    require_average(subject.of(case), case)
+
+
+every_leaf_keeps_its_own_dtype = protocol.form(
+    inputs(
+        shapes=LEAVES,
+        dtypes=("float32", "float16", ("float32", "float64"), ("float16", "float32")),
+        ema_dtypes=("float64", "float32", ("float32", "float64"), "float32"),
+    ),
+    name="every-leaf-keeps-its-own-dtype",
+    statement="d has the dtypes of g_main and the new EMA those of ema, leaf by leaf, where they "
+    "differ.",
+    may_refuse="mixed dtypes",
+)
+complex_leaves_use_the_real_inner_product = protocol.form(
+    inputs(dtypes=("complex128", "complex64")),
+    equation="section 2.1",
+    name="complex-leaves-use-the-real-inner-product",
+    statement="<x, y> = Re sum conj(x) y: a complex parameter is two real ones.",
+    may_refuse="complex leaves",
+)
+
+
+LONG = ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 10)
+"""The shapes of a model: few large leaves, many small ones."""
+
+
+def _long(case: Case) -> Case:
+    """Replace the gradients by long ones of the same dtype."""
+    generator = np.random.default_rng(case.seed)
+    dtype = case.g_main[0].dtype
+    return case.but(
+        **{
+            name: [np.asarray(generator.standard_normal(shape), dtype) for shape in LONG]
+            for name in VECTORS
+        }
+    )
+
+
+@law(
+    group="numerics",
+    equation="eq. 5",
+    inputs=inputs(numbers={"seed": range(1000)}),
+    cost=10,
+)
+def long_gradients_count_to_the_last_entry(subject: Subject, case: Case) -> None:
+    """With thousands of entries over many leaves, d and the new EMA are the reference's."""
+    case = _long(case)
+    output = subject.of(case)
+    g, a, e = (flat(case[name]) for name in VECTORS)
+    # each product rounds once, and their sum not at all
+    along, square = (math.fsum((x * e).tolist()) for x in (a, e))
+    required = g + case.lam * (a - along / square * e)
+    require_close("direction", flat(output.direction), required, direction_tolerance(case))
+    required = (1 - case.rho) * e + case.rho * g
+    require_close("new_ema", flat(output.new_ema), required, average_tolerance(case))

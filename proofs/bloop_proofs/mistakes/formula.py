@@ -1,0 +1,191 @@
+"""Mistakes that exchange a part of a right step for a formula, and the text that lists them.
+
+Formulas are written as in the papers: ``<x, y>`` and ``||x||`` over all parameters, ``pi(x; y)``,
+``^``, and a space for a product. What is divided by zero is zero. A catalogue is a text::
+
+    at eq. 5, the coefficient
+    divides-by-the-norm: The coefficient is <a, e> / ||e||.
+        coefficient = <a, e> / ||e||
+        -> Divide by the squared norm, ||ema||^2.
+
+The line in the paper or the protocol, and then, for each mistake, its name, what it does, the parts
+that it exchanges, and the mend. ``part(x, y) = ...`` exchanges a function, ``part = ...`` a value.
+A constant in braces stands for any other: where nothing else explains a subject, it is fitted.
+"""
+
+import ast
+import io
+import keyword
+import re
+import textwrap
+import token
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from bloop_proofs import rows
+from bloop_proofs.truths.products import Plain
+
+NAMES: Mapping[str, Any] = {
+    **{name: value for name, value in vars(rows).items() if callable(value)},
+    "cos": rows.cosine,
+    "inner": lambda x, y: float(x @ y),
+    "max": lambda *xs: float(np.max(np.array(xs))),
+    "mean": lambda xs: float(np.mean(xs)),
+    "min": lambda *xs: float(np.min(np.array(xs))),
+    "nan": float("nan"),
+    "norm": rows.length,
+    "ones": np.ones,
+    "pi": lambda x, y: x - rows.share(x, y) * y,
+    "sign": np.sign,
+    "sqrt": lambda x: float(np.sqrt(x)),
+}
+"""What every formula may call, beside what right steps are made of."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a step that is exchanged for a formula, of some arguments or of none."""
+
+    text: str
+    arguments: tuple[str, ...] = ()
+
+    def known(self, names: Mapping[str, Any]) -> Any:
+        """Return its value, or a function, where the other names of a step are known."""
+        code, scope = compiled(self.text), {**NAMES, **names}
+        if not self.arguments:
+            return eval(code, scope)
+        return lambda *given: eval(
+            code, {**scope, **dict(zip(self.arguments, given, strict=False))}
+        )
+
+
+@dataclass
+class Entry:
+    """A mistake as it is listed; ``free`` is a constant in it that may as well be another."""
+
+    where: str
+    name: str
+    statement: str = ""
+    mend: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
+    free: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """The names that its formulas use."""
+        return {name for part in self.parts.values() for name in compiled(part.text).co_names}
+
+    def value(self, part: str, names: Mapping[str, Any]) -> Any:
+        """Return the value of a part where the other names of a step are known."""
+        return self.parts[part].known(names)
+
+    def at(self, value: str) -> "Entry":
+        """Return the same mistake with another constant."""
+        parts = {
+            name: replace(part, text=part.text.replace(self.free, value))
+            for name, part in self.parts.items()
+        }
+        name, statement = (x.replace(self.free, value) for x in (self.name, self.statement))
+        return replace(self, name=name, statement=statement, parts=parts, free="")
+
+
+def exchanging(entry: Entry, plain: Plain, further: Mapping[str, Any]) -> Plain:
+    """Return a step on the rows g of a matrix with parts exchanged.
+
+    A part is an argument of the step, g, the state, the direction d, or the state ``after`` it.
+    Formulas know the first two rows m and a, the number K of rows, their mean g_0, the state, all
+    options, and what is named further.
+    """
+
+    def wrong(g: Any, *state: Any, **options: Any) -> Any:
+        rows = {"g": g, "m": g[0], "a": g[1], "K": len(g), "g_0": g.mean(axis=0)}
+        names = {**rows, "state": state[0] if state else None, **options, **further}
+        given = entry.parts.keys() - {"d", "after"}
+        parts = {name: entry.value(name, names) for name in given}
+        old = [parts.pop("state", x) for x in state]
+        returned = plain(parts.pop("g", g), *old, **{**options, **parts})
+        outputs = dict(zip(("d", "after"), returned if state else (returned,), strict=False))
+        outputs |= {x: entry.value(x, {**names, **outputs}) for x in outputs if x in entry.parts}
+        return tuple(outputs.values()) if state else outputs["d"]
+
+    return wrong
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """Yield the mistakes of a catalogue."""
+    where = ""
+    for block in re.split(r"^(?=\S)", textwrap.dedent(text), flags=re.MULTILINE):
+        head, *lines = block.strip().splitlines() or [""]
+        if head.startswith("at "):
+            where = head.removeprefix("at ")
+        elif head:
+            yield _entry(where, head, [line.strip() for line in lines])
+
+
+def _entry(where: str, head: str, lines: list[str]) -> Entry:
+    name, _, statement = head.partition(": ")
+    body, _, mend = "\n".join(lines).partition("-> ")
+    entry = Entry(where, name, mend=" ".join(mend.split()))
+    said = [statement]
+    for line in body.splitlines():
+        if found := re.fullmatch(r"(\w+)(?:\((.*?)\))? = (.*)", line):
+            part, arguments, formula = found.groups()
+            if free := re.search(r"{(.*?)}", formula):
+                entry.free, formula = free[1], formula.replace(free[0], free[1])
+            names = tuple(arguments.split(", ")) if arguments else ()
+            entry.parts[part] = Part(formula, names)
+        else:
+            said.append(line)
+    entry.statement = " ".join(said).strip()
+    return entry
+
+
+@cache
+def compiled(formula: str) -> CodeType:
+    """Return the code of a formula.
+
+    Example:
+        >>> x, y = np.array([3.0, 4.0]), np.array([1.0, 0.0])
+        >>> eval(compiled("2 <x, y> / ||x||^2 x"), {**NAMES, "x": x, "y": y})
+        array([0.72, 0.96])
+    """
+    text = re.sub(r"\|\|([^|]+)\|\|", r"norm(\1)", formula)
+    text = re.sub(r"<([\w']+), ([\w']+)>", r"inner(\1, \2)", text)
+    text = text.replace(";", ",").replace("^", "**").replace("e'", "after")
+    tree = _Divides().visit(ast.parse(_multiplied(text), mode="eval"))
+    return compile(ast.fix_missing_locations(tree), formula, "eval")
+
+
+class _Divides(ast.NodeTransformer):
+    """Makes a quotient 0 where it is divided by 0."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Div):
+            return node
+        return ast.Call(ast.Name("ratio", ast.Load()), [node.left, node.right], [])
+
+
+def _multiplied(text: str) -> str:
+    """Return a formula with a sign where a space stands for a product."""
+    kept, end, before = "", (1, 0), ""
+    for found in tokenize.generate_tokens(io.StringIO(text).readline):
+        if found.type not in (token.NAME, token.NUMBER, token.OP):
+            continue
+        spaced = found.start != end
+        if spaced and _is_factor(before, last=True) and _is_factor(found.string, last=False):
+            kept += " *"
+        kept += " " * spaced + found.string
+        end, before = found.end, found.string
+    return kept
+
+
+def _is_factor(word: str, *, last: bool) -> bool:
+    ends = ")]" if last else "("
+    return word in tuple(ends) or (word[:1].isalnum() and not keyword.iskeyword(word))

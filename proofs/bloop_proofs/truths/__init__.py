@@ -1,0 +1,1 @@
+"""What is right, found in other ways than by the code that is judged."""
