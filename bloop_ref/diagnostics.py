@@ -1,5 +1,6 @@
 """How the vectors of a step lie to one another."""
 
+from collections.abc import Callable
 from itertools import combinations_with_replacement
 from typing import NamedTuple
 
@@ -104,11 +105,11 @@ def diagnostics(g_main: Vector, g_aux: Vector, ema: Vector) -> Diagnostics:
     return of_stack(stack)
 
 
-def of_stack(stack: Stack) -> Diagnostics:
+def of_stack(stack: Stack, described: Callable[[Gramian], Diagnostics] = measured) -> Diagnostics:
     """Return the diagnostics of the vectors of a stack, as arrays."""
-    found = measured(gramian(stack, all_pairs(len(stack.leaves))))
+    found = described(gramian(stack, all_pairs(len(stack.leaves))))
     if stack.wide is None:
         return found
     array = stack.xp.asarray  # arithmetic on zero-dimensional NumPy arrays returns scalars
     cosines = tuple(tuple(map(array, row)) for row in found.cosines)
-    return Diagnostics(tuple(map(array, found.norms)), cosines)
+    return type(found)(tuple(map(array, found.norms)), cosines)
