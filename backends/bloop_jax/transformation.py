@@ -31,7 +31,8 @@ def surgery(
         method: an object such as ``Bloop(0.3, 0.01)`` or ``PCGrad()``. Its numbers may be optax
             schedules.
         losses: how many losses there are. For two ``aux_grads`` is the auxiliary gradient, for more
-            a sequence of them.
+            a sequence of them. It is left out on the steps between of ``Bloop(every=m)``, where
+            ``updates`` is the gradient of the weighted sum.
         axis_name: inside ``shard_map``, the mesh axes over which leaves are spread; not for
             ``PerLeaf``. Where gradients are the same on every device, averaged beforehand, leave it
             out.
@@ -74,18 +75,26 @@ def surgery(
     def update(
         updates: Vector, state: Any, params: Vector = None, *, aux_grads: Any = None, **extra: Any
     ) -> tuple[Vector, Any]:
-        if aux_grads is None and losses > 1:
-            raise TypeError("update needs aux_grads=, the gradient of every auxiliary loss")
-        others = (aux_grads,) if losses == 2 else tuple(aux_grads or ())
-        if len(others) != losses - 1:
-            raise ValueError(
-                "aux_grads must have one gradient per auxiliary loss: "
-                f"required {losses - 1}, found {len(others)}"
-            )
+        others = _others(method, losses, aux_grads)
         given = {name: extra[name] for name in accepted if name in extra}
         return take(method, (updates, *others), state, axis_name=axis_name, **given)
 
     return optax.GradientTransformationExtraArgs(start, update)
+
+
+def _others(method: Method, losses: int, aux_grads: Any) -> tuple[Vector, ...]:
+    """Return the auxiliary gradients: none on a step that takes the gradient of the sum."""
+    if aux_grads is None and losses > 1:
+        if method.every > 1:
+            return ()
+        raise TypeError("update needs aux_grads=, the gradient of every auxiliary loss")
+    others = (aux_grads,) if losses == 2 else tuple(aux_grads or ())
+    if len(others) != losses - 1:
+        raise ValueError(
+            "aux_grads must have one gradient per auxiliary loss: "
+            f"required {losses - 1}, found {len(others)}"
+        )
+    return others
 
 
 def _keywords(method: Method) -> list[str]:
@@ -106,6 +115,8 @@ def bloop(
     rescale: bool = False,
     nonfinite: Literal["skip", "raise", "propagate"] = "skip",
     ema_dtype: Any = None,
+    every: int = 1,
+    kappa: Schedule = 1,
     axis_name: AxisName = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Return Bloop (Algorithm 1) as a gradient transformation: ``surgery(Bloop(lam, rho, ...))``.
@@ -123,6 +134,11 @@ def bloop(
         rescale: whether the direction is multiplied by 1 / (1 + lam).
         nonfinite: what a main gradient with NaN or infinity does.
         ema_dtype: the dtype of e.
+        every: m, an extension of this project, see ``bloop_ref.every``: only every m-th step takes
+            both gradients. The others are ``update(x, state, params)`` without ``aux_grads``, x the
+            gradient of L_main + lam L_aux; whoever calls ``update`` counts. Outside ``jit`` a step
+            that should have both raises ``ValueError``; inside it cannot be told.
+        kappa: with ``every``, the weight of the new auxiliary gradient in the held one.
         axis_name: as in ``surgery``.
 
     Raises:
@@ -148,5 +164,7 @@ def bloop(
         rescale=rescale,
         nonfinite=nonfinite,
         ema_dtype=ema_dtype,
+        every=every,
+        kappa=kappa,
     )
     return surgery(method, axis_name=axis_name)
