@@ -57,7 +57,7 @@ def load(owner: "Surgery", state: Mapping[str, Any], on_change: str) -> None:
     owner.count = int(state["count"])
     owner.skipped.copy_(torch.as_tensor(state["skipped"]))
     owner._moved = owner.count > int(owner.skipped)
-    owner._fresh = owner.method.first_average == "first" and not owner._moved
+    owner._fresh = any(owner.method.starts(owner.losses)) and not owner._moved
 
 
 def _placed(owner: "Surgery", name: str, stored: Tensor | None) -> Tensor | None:

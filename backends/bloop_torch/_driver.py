@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bloop_ref import Diagnostics, Gramian, State
-from bloop_ref.diagnostics import all_pairs, measured
+from bloop_ref.diagnostics import all_pairs
+from bloop_ref.driver import start_rows
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
@@ -62,10 +63,10 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
         # these write before they know what the direction reads
         _, moved = stack.gramian((), check=step.check)
         raise_if_bad(step, moved)
-        first = [[int(not is_nothing(w)) for w in row[:losses]] for row in memory]
         if step.fresh:
-            rest = [0] * len(memory)
-            _remember(stack, [(*row, *rest) for row in first], moved, step)
+            first, waits = start_rows(method, losses)
+            moved = moved & False if waits else moved  # stays on the device that it is on
+            _remember(stack, first, moved, step)
         if method.project_on == "updated":
             _remember(stack, memory, moved, step)
     pairs = all_pairs(losses + len(memory)) if step.diagnose else method.pairs(losses)
@@ -78,8 +79,14 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     keeps = method.project_on == "previous"
     weights = [_scaled(row, losses, 1, step.scale)]
     weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
-    stack.combine(weights, only_if=(True, *(moved if keeps else False for _ in memory)))
-    return Outcome(direction, scalars, moved, measured(gram) if step.diagnose else None)
+    moves = [moved if keeps and _moves(row, losses + m) else False for m, row in enumerate(memory)]
+    stack.combine(weights, only_if=(True, *moves))
+    return Outcome(direction, scalars, moved, method.described(gram) if step.diagnose else None)
+
+
+def _moves(row: Sequence[Any], place: int) -> bool:
+    """Whether a remembered vector becomes another one: its row has anything beside a 1 for it."""
+    return any(not is_nothing(w) for j, w in enumerate(row) if j != place)
 
 
 def _remember(stack: Stack, rows: Sequence[Sequence[Any]], moved: Any, step: Step) -> None:

@@ -28,6 +28,10 @@ class Gradients:
         """Whether something has been gathered and not taken."""
         return bool(self._gathered)
 
+    def began(self, phases: Sequence[str]) -> bool:
+        """Whether one of some phases has been gathered and not taken."""
+        return not self._gathered.keys().isdisjoint(phases)
+
     @contextmanager
     def phase(self, which: str) -> Iterator[None]:
         """Let backward passes within accumulate into one of the gradients.
@@ -51,15 +55,24 @@ class Gradients:
             for parameter in self._parameters.values():
                 parameter.grad = None
 
-    def take(self) -> tuple[Gathered, ...]:
-        """Return the gradients by name, one for each phase in order, and forget them."""
-        for which in self._phases:
+    def take(self, alone: str = "") -> tuple[Gathered, ...]:
+        """Return the gradients by name, one for each phase in order, and forget them.
+
+        A phase that may take the place of all others is named by ``alone``.
+        """
+        phases = (alone,) if alone in self._gathered else self._phases
+        if others := sorted(self._gathered.keys() - set(phases)):
+            raise RuntimeError(
+                f"combine takes {alone} alone or the gradient of every loss; {', '.join(others)} "
+                "has been entered too"
+            )
+        for which in phases:
             if which not in self._gathered:
                 raise RuntimeError(
                     f"combine needs the gradient of every loss; {which} has not been entered since "
                     "the last one"
                 )
-        gathered = tuple(self._gathered[which] for which in self._phases)
+        gathered = tuple(self._gathered[which] for which in phases)
         self.drop()
         return gathered
 

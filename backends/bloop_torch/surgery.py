@@ -13,7 +13,7 @@ from bloop_ref import Diagnostics
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_ref.surgery import PerLeaf
-from bloop_torch import _checkpoint, _memory
+from bloop_torch import _between, _checkpoint, _memory
 from bloop_torch._average import mean
 from bloop_torch._beside import take_leafwise_step, take_vector_step
 from bloop_torch._driver import Outcome, Step, settled, take_step
@@ -69,16 +69,14 @@ class Surgery:
             raise TypeError(f"method must be a bloop_ref.surgery.Method; found {method!r}")
         method.check_losses("losses", losses)
         self.parameters = named(params)
-        self.method, self.losses = method, losses
-        self.count = 0
+        self.method, self.losses, self.count = method, losses, 0
         device = next(iter(self.parameters.values())).device
         self.skipped = torch.zeros((), dtype=torch.int64, device=device)
         self.state = _memory.start(method, list(self.parameters.values()), losses)
         self._phases = self._names_of_phases()
         self._gradients = Gradients(self.parameters, self._phases)
         self._group = average_over
-        inner = method.method if isinstance(method, PerLeaf) else method
-        self._fresh = inner.first_average == "first"
+        self._fresh = any(getattr(method, "method", method).starts(losses))
         self._moved: Any = False
         refuse_lbfgs(self.parameters, self)
 
@@ -112,6 +110,8 @@ class Surgery:
         """
         if len(losses) != self.losses:
             raise ValueError(f"losses must be {self.losses}; found {len(losses)}")
+        if _between.accumulated(self, losses, scaler):
+            return
         for k, loss in enumerate(losses):
             scaled = loss if scaler is None else scaler.scale(loss)
             with self.gradient(k):
@@ -159,7 +159,7 @@ class Surgery:
             RuntimeError: a gradient is missing.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
-        gathered = self._gradients.take()
+        gathered = self._gradients.take(_between.MIXED_PHASE)
         if self._group is not None:
             gathered = tuple(mean(g, self.parameters, self._group) for g in gathered)
         outcome = self._step(gathered, scaler, given, diagnostics)
@@ -181,21 +181,21 @@ class Surgery:
         per_leaf = isinstance(self.method, PerLeaf)
         method: Any = getattr(self.method, "method", None) if per_leaf else self.method
         method = method.at(self.count, checked)
-        watched = method.watched(self.losses)
+        names, losses = _between.names(self, gathered), len(gathered)
         checks = scaler is not None or method.nonfinite != "propagate"
         step = Step(
             method=method,
-            losses=self.losses,
+            losses=losses,
             scalars=self.state.scalars if self._has_matrix else (),
             scale=_loss_scale(scaler, self.skipped.device),
-            check=() if not checks else watched if scaler is None else range(self.losses),
-            names=self._phases,
+            check=() if not checks else method.watched(losses) if scaler is None else range(losses),
+            names=names,
             fresh=self._no_average_yet(),
             given=given,
             diagnose=diagnose,
         )
         memory = self.state.memory if self._has_matrix else ()
-        rows = _memory.rows(self.parameters, self._phases, gathered, method, memory)
+        rows = _memory.rows(self.parameters, names, gathered, method, memory)
         if self._has_matrix:
             outcome = take_step(rows, step, method)
             self.state = settled(self.state, outcome)

@@ -1,0 +1,43 @@
+"""Steps that take the gradient of the weighted sum alone: ``Bloop(every=m)``."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from bloop_ref.every import check_due
+from bloop_torch._gradients import Gathered
+from bloop_torch.step import checked
+
+if TYPE_CHECKING:
+    from bloop_torch.surgery import Surgery
+
+MIXED_PHASE = "mixed_gradient()"
+
+
+def check_between(owner: "Surgery") -> None:
+    """Raise unless the method may take one gradient for all, and is not due to take each."""
+    if owner.method.every == 1:
+        raise ValueError("mixed_gradient() needs a method with every above 1; found every=1")
+    check_due(owner.method.every, owner.count)
+
+
+def names(owner: "Surgery", gathered: Sequence[Gathered]) -> tuple[str, ...]:
+    """Return what the user calls the gradients of a step."""
+    return owner._phases if len(gathered) == owner.losses else (MIXED_PHASE,)
+
+
+def accumulated(owner: "Surgery", losses: Sequence[Tensor], scaler: Any) -> bool:
+    """Add the gradient of main + lam aux by one backward pass, where the step wants no more.
+
+    lam is that of the step. Return whether that was so: where a full step is due, or phases of one
+    have been entered, each loss needs a pass of its own.
+    """
+    if owner.method.full(owner.count) or owner._gradients.began(owner._phases):
+        return False
+    main, aux = losses
+    total = main + owner.method.at(owner.count, checked).lam * aux
+    with owner._gradients.phase(MIXED_PHASE):
+        torch.autograd.backward(total if scaler is None else scaler.scale(total))
+    return True
