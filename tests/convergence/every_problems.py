@@ -61,10 +61,10 @@ class Batches:
 
 
 class Lipschitz(Problem):
-    """Digits, and the log Lipschitz bound of the demo: an auxiliary gradient without noise."""
+    """Digits, and the bound on the log Lipschitz constant of the demo: no noise in its gradient."""
 
-    rate = 3e-4
-    widths = (PIXELS, 256, 128, CLASSES)
+    rate = 1e-3
+    widths = (PIXELS, 128, 64, CLASSES)
 
     def __init__(self, generator: np.random.Generator) -> None:
         self.parameters = initial_parameters(self.widths, generator)
