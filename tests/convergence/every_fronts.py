@@ -70,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     quick = options.quick
     results = loaded() if options.report else []
     if not options.report:
-        runs = grid(
-            seeds=QUICK_SEEDS if quick else SEEDS, steps=QUICK_STEPS if quick else STEPS
-        )
+        runs = grid(seeds=QUICK_SEEDS if quick else SEEDS, steps=QUICK_STEPS if quick else STEPS)
         with Progress(
             TextColumn("training {task.total} networks"),
             BarColumn(),

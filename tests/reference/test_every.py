@@ -1,9 +1,11 @@
 """Steps with one backward pass, an extension of this project: its identities without tolerance."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -275,3 +277,21 @@ def test_one_gradient_where_two_are_due() -> None:
         method.init(x, losses=1)
     with pytest.raises(ValueError, match=r"^method must have every=1; found every=4$"):
         surgery.PerLeaf(method)
+
+
+def test_the_worked_run_of_the_specification() -> None:
+    """Every number in the table of docs/specification.md, on fractions."""
+    text = (Path(__file__).parents[2] / "docs" / "specification.md").read_text()
+    rows = re.findall(r"^\| [0-3] \| (.*) \| (.*) \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    half = Fraction(1, 2)
+    method = Bloop(half, half, every=3, kappa=half)
+    state = method.init(np.array([Fraction(0)] * 2, dtype=object))
+    assert len(rows) == 4
+    for row in rows:
+        taken, *expected = ([*map(pair, re.findall(r"\((.*?)\)", cell))] for cell in row)
+        direction, state = method.step(taken, state)
+        same([direction, *state.memory], [x for (x,) in expected])
+
+
+def pair(numbers: str) -> np.ndarray:
+    return np.array([Fraction(x.strip()) for x in numbers.split(",")], dtype=object)
