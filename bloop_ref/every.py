@@ -16,7 +16,7 @@ from typing import Any
 from bloop_ref.aliases import Rows, Scalar
 from bloop_ref.diagnostics import Diagnostics, measured
 from bloop_ref.gramian import Gramian
-from bloop_ref.scalars import check_range, is_at_hand, known_false, ratio
+from bloop_ref.scalars import check_range, is_at_hand, known_false, positive_part, ratio, root
 
 EMA, HELD = 1, 2
 PAIRS = ((HELD, EMA), (EMA, EMA))
@@ -82,6 +82,17 @@ class FullStep(Diagnostics):
         """
         share = ratio(self.norm_held, self.norm_aux)
         return self.cos_aux_ema - share * self.cosines[2][3]
+
+    @property
+    def drift(self) -> Scalar:
+        """||g_aux - A|| / ||g_main||: lam times this enters e beside g_main on a step between.
+
+        Noise of the batch counts in it, which averages out in e. The root mean square over some
+        full steps says whether e is still an average of main gradients.
+        """
+        share = ratio(self.norm_held, self.norm_aux)
+        square = positive_part(1 + share * share - 2 * share * self.cos_aux_held)
+        return root(square) * ratio(self.norm_aux, self.norm_main)
 
 
 class StepBetween(Diagnostics):

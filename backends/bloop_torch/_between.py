@@ -37,7 +37,8 @@ def accumulated(owner: "Surgery", losses: Sequence[Tensor], scaler: Any) -> bool
     if owner.method.full(owner.count) or owner._gradients.began(owner._phases):
         return False
     main, aux = losses
-    total = main + owner.method.at(owner.count, checked).lam * aux
+    method: Any = owner.method.at(owner.count, checked)
+    total = main + method.lam * aux
     with owner._gradients.phase(MIXED_PHASE):
         torch.autograd.backward(total if scaler is None else scaler.scale(total))
     return True
