@@ -90,9 +90,9 @@ class FullStep(Diagnostics):
         Noise of the batch counts in it, which averages out in e. The root mean square over some
         full steps says whether e is still an average of main gradients.
         """
-        share = ratio(self.norm_held, self.norm_aux)
-        square = positive_part(1 + share * share - 2 * share * self.cos_aux_held)
-        return root(square) * ratio(self.norm_aux, self.norm_main)
+        aux, held = self.norm_aux, self.norm_held
+        square = positive_part(aux * aux + held * held - 2 * aux * held * self.cos_aux_held)
+        return ratio(root(square), self.norm_main)
 
 
 class StepBetween(Diagnostics):

@@ -1,7 +1,6 @@
 """Steps with one backward pass (``every=m``) in a training loop, and their backward passes."""
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ class Twin:
 
 
 @pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count backward passes."""
     found: list[int] = []
     original = torch.autograd.backward

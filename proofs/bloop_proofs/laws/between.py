@@ -42,9 +42,9 @@ def new_ema_tolerance(case: Case) -> float:
     enters with the weight rho: 2 u (||x|| + lam ||A||) more.
     """
     u, coarse = unit_roundoff(case.ema), unit_roundoff(case.g_main, case.g_aux)
-    entering = norm(flat(case.g_main)) + case.lam * norm(flat(case.g_aux))
-    bound = average_bound(u, coarse, entering, norm(flat(case.ema)), case.rho)
-    more = 2 * max(u, coarse) * case.rho * entering
+    entering: float = norm(flat(case.g_main)) + case.lam * norm(flat(case.g_aux))
+    bound: float = average_bound(u, coarse, entering, norm(flat(case.ema)), case.rho)
+    more: float = 2 * max(u, coarse) * case.rho * entering
     return bound + more + underflow_bound(case.g_main, case.g_aux, case.ema)
 
 
