@@ -59,11 +59,13 @@ def ddp(part: slice) -> Found:
     """Each loss leaves the other's head without a gradient."""
     reduces: list[int] = []
 
-    def hook(state: Any, bucket: dist.GradBucket) -> Any:  # type: ignore[name-defined]
+    def hook(state: Any, bucket: Any) -> Any:
         reduces.append(bucket.buffer().numel())
         mean = bucket.buffer().div_(SIZE)
         work: Any = dist.all_reduce(mean, async_op=True)
         return work.get_future().then(lambda done: done.value()[0])
+
+    hook.__annotations__.clear()  # DDP wants its own or none
 
     model = DistributedDataParallel(two_losses(), find_unused_parameters=True)
     model.register_comm_hook(None, hook)
