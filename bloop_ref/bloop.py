@@ -143,9 +143,10 @@ class Bloop(GramMethod):
         """Return lam, also where one gradient holds both losses."""
         return (self.lam,)
 
-    def described(self, gram: Gramian) -> Diagnostics:
+    def described(self, gram: Gramian, losses: int) -> Diagnostics:
         """Return the diagnostics of a step; with ``every`` those of ``bloop_ref.every``."""
-        return super().described(gram) if self.every == 1 else extension.described(gram)
+        of_step = super().described if self.every == 1 else extension.described
+        return of_step(gram, losses)
 
     def check_losses(self, name: str, losses: int) -> None:
         """Raise ``ValueError`` unless there are two losses; with ``every`` one gradient will do."""

@@ -1,28 +1,77 @@
 """How the vectors of a step lie to one another."""
 
 from collections.abc import Callable
-from itertools import combinations_with_replacement
-from typing import NamedTuple
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import array_api_compat
+import optree
 
 from bloop_ref.aliases import Scalar, Vector
 from bloop_ref.arrays import quiet
-from bloop_ref.gramian import Gramian, Pairs
+from bloop_ref.gramian import Gramian, all_pairs
 from bloop_ref.linear import gramian
 from bloop_ref.scalars import ratio, root
 from bloop_ref.vectors import Stack, align
+
+BLOOP = ("main", "aux", "ema")
+"""The names of Bloop's vectors: g_main, g_aux, e."""
 
 
 class Diagnostics(NamedTuple):
     """How the vectors of a step lie to one another: gradients first, then remembered vectors.
 
-    ``norms`` has one entry per vector, ``cosines`` one row; a cosine with a zero vector is 0. The
-    properties name them as Bloop's vectors (g_main, g_aux, e) are called.
+    ``cosines`` has one row for each vector, in the order of ``norms``; a cosine with a zero vector
+    is 0. Some properties name them as Bloop's vectors (g_main, g_aux, e) are called; ``as_dict``
+    names all of them.
     """
 
-    norms: tuple[Scalar, ...]
+    gradient_norms: tuple[Scalar, ...]
+    memory_norms: tuple[Scalar, ...]
     cosines: tuple[tuple[Scalar, ...], ...]
+
+    @property
+    def norms(self) -> tuple[Scalar, ...]:
+        """The norms of all vectors."""
+        return self.gradient_norms + self.memory_norms
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ``as_dict`` calls the vectors: main, aux, ema; several of a kind have numbers."""
+        losses, averages = len(self.gradient_norms), len(self.memory_norms)
+        aux = ["aux"] if losses == 2 else [f"aux_{k}" for k in range(1, losses)]
+        ema = ["ema"] if averages == 1 else [f"ema_{k}" for k in range(averages)]
+        return ("main", *aux, *ema)
+
+    @property
+    def derived(self) -> dict[str, Scalar]:
+        """What ``as_dict`` has beside norms and cosines: Bloop's projection coefficient."""
+        return {"coefficient": self.coefficient} if self.names == BLOOP else {}
+
+    def as_dict(self, prefix: str = "") -> dict[str, Scalar]:
+        """Return all numbers by flat names, as loggers take them.
+
+        ``norm_main`` for every vector, ``cos_main_aux`` for every two, and ``coefficient`` where
+        there is one auxiliary gradient and one average. The names hang on the number of vectors
+        alone, and have letters, digits and underscores only. Numbers are as they are: none is
+        waited for.
+
+        Args:
+            prefix: what every name begins with, such as ``"bloop/"``.
+
+        Example:
+            >>> import numpy as np
+            >>> g_main, g_aux = np.array([3.0, 4.0]), np.array([-5.0, 0.0])
+            >>> found = diagnostics(g_main, g_aux, g_main).as_dict("bloop/")
+            >>> list(found)[2:4], float(found["bloop/coefficient"])
+            (['bloop/norm_ema', 'bloop/cos_main_aux'], -0.6)
+        """
+        norms = {f"norm_{name}": x for name, x in zip(self.names, self.norms, strict=True)}
+        cosines = {
+            f"cos_{one}_{other}": self.cosines[i][j]
+            for (i, one), (j, other) in combinations(enumerate(self.names), 2)
+        }
+        return {f"{prefix}{name}": x for name, x in (norms | cosines | self.derived).items()}
 
     @property
     def norm_main(self) -> Scalar:
@@ -64,17 +113,13 @@ class Diagnostics(NamedTuple):
         return array_api_compat.array_namespace(found).asarray(found)
 
 
-def all_pairs(size: int) -> Pairs:
-    """Return every entry of the upper triangle of a Gramian."""
-    return tuple(combinations_with_replacement(range(size), 2))
-
-
-def measured(gram: Gramian) -> Diagnostics:
-    """Return the diagnostics of vectors all of whose inner products are known."""
+def measured(gram: Gramian, losses: int) -> Diagnostics:
+    """Return the diagnostics of so many gradients, and of memory, from all inner products."""
     places = range(gram.size)
     sizes = [root(gram[k, k]) for k in places]
-    cosines = [[ratio(gram[i, j], sizes[i] * sizes[j]) for j in places] for i in places]
-    return Diagnostics(tuple(size * gram.unit for size in sizes), tuple(map(tuple, cosines)))
+    cosines = tuple(tuple(ratio(gram[i, j], sizes[i] * sizes[j]) for j in places) for i in places)
+    norms = tuple(size * gram.unit for size in sizes)
+    return Diagnostics(norms[:losses], norms[losses:], cosines)
 
 
 @quiet
@@ -101,15 +146,16 @@ def diagnostics(g_main: Vector, g_aux: Vector, ema: Vector) -> Diagnostics:
         >>> float(d.norm_ema), float(d.cos_aux_ema), float(d.coefficient)
         (10.0, -0.6, -0.3)
     """
-    stack = align(g_main=g_main, g_aux=g_aux, ema=ema)
-    return of_stack(stack)
+    return of_stack(align(g_main=g_main, g_aux=g_aux, ema=ema), 2)
 
 
-def of_stack(stack: Stack, described: Callable[[Gramian], Diagnostics] = measured) -> Diagnostics:
-    """Return the diagnostics of the vectors of a stack, as arrays."""
-    found = described(gramian(stack, all_pairs(len(stack.leaves))))
-    if stack.wide is None:
-        return found
-    array = stack.xp.asarray  # arithmetic on zero-dimensional NumPy arrays returns scalars
-    cosines = tuple(tuple(map(array, row)) for row in found.cosines)
-    return type(found)(tuple(map(array, found.norms)), cosines)
+def of_stack(
+    stack: Stack, losses: int, described: Callable[[Gramian, int], Diagnostics] = measured
+) -> Diagnostics:
+    """Return the diagnostics of a stack of so many gradients, and memory, as arrays."""
+    found: Any = described(gramian(stack, all_pairs(len(stack.leaves))), losses)
+    if stack.wide is not None:
+        # arithmetic on zero-dimensional NumPy arrays returns scalars
+        found = optree.tree_map(stack.xp.asarray, found)
+    seen: Diagnostics = found
+    return seen

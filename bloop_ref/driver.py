@@ -106,7 +106,9 @@ def _begun(
     """Return the method at this step, the stack that it reads, and whether memory may move."""
     losses, before = _split(stack, state)
     method = method.at(state.count, partial(as_scalar, stack=stack))
-    moved = _all_watched_finite(method, stack, losses, engine)
+    watched = method.watched(losses)
+    names = [f"gradients[{k}]" for k in watched]
+    moved = watched_finite(method.nonfinite, names, lambda: engine.all_finite(stack, watched))
     if any(method.starts(losses)):
         stack, moved = _started(method, stack, state, moved, engine)
     if method.project_on == "updated":
@@ -133,24 +135,29 @@ def _directed(
     """Return the direction, the next scalars, and the averages that are still to be taken."""
     losses, _ = _split(stack, state)
     dtypes = _dtypes(stack, losses, rows)
-    if engine is REFERENCE:  # some methods are more accurate on vectors than on a Gramian
-        direction, scalars = method.direct(stack, state.scalars, **given)
-        return direction, scalars, engine.combinations(stack, rows, dtypes)
-    gram = engine.gramian(stack, method.pairs(losses))
-    (row, *_), scalars = method.matrix(gram, state.scalars, **given)
-    direction, *averages = engine.combinations(stack, (row, *rows), (stack.dtypes, *dtypes))
-    return direction, scalars, averages
+    if engine is not REFERENCE:
+        gram = engine.gramian(stack, method.pairs(losses))
+        if hasattr(method, "matrix"):
+            (row, *_), scalars = method.matrix(gram, state.scalars, **given)
+            direction, *averages = engine.combinations(stack, (row, *rows), (stack.dtypes, *dtypes))
+            return direction, scalars, averages
+        given = {**given, "gram": gram}
+    # some methods are more accurate on vectors than on a Gramian, and some have no matrix
+    direction, scalars = method.direct(stack, state.scalars, **given)
+    return direction, scalars, engine.combinations(stack, rows, dtypes)
 
 
-def _all_watched_finite(method: "Method", stack: Stack, losses: int, engine: Engine) -> Scalar:
-    """Return whether memory may move, as an array that is not read; ``None`` if it always does."""
-    if method.nonfinite == "propagate":
+def watched_finite(nonfinite: str, names: Sequence[str], finite: Callable[[], Scalar]) -> Scalar:
+    """Return whether memory may move, as an array that is not read; ``None`` if it always does.
+
+    Raises ``FloatingPointError`` for ``nonfinite="raise"`` and what is known not to be finite.
+    """
+    if nonfinite == "propagate":
         return None
-    finite = engine.all_finite(stack, method.watched(losses))
-    if method.nonfinite == "raise" and known_false(lambda: finite):
-        names = ", ".join(f"gradients[{k}]" for k in method.watched(losses))
-        raise FloatingPointError(f"{names} must be finite; found NaN or infinity")
-    return finite
+    found = finite()
+    if nonfinite == "raise" and known_false(lambda: found):
+        raise FloatingPointError(f"{', '.join(names)} must be finite; found NaN or infinity")
+    return found
 
 
 def start_rows(method: "Method", losses: int) -> tuple[Rows, bool]:

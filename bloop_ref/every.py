@@ -13,6 +13,8 @@ of Bloop's properties, and what they do not.
 
 from typing import Any
 
+import array_api_compat
+
 from bloop_ref.aliases import Rows, Scalar
 from bloop_ref.diagnostics import Diagnostics, measured
 from bloop_ref.gramian import Gramian
@@ -46,6 +48,16 @@ class FullStep(Diagnostics):
     """
 
     __slots__ = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ``as_dict`` calls the vectors; it has ``residual`` and ``drift`` besides."""
+        return ("main", "aux", "ema", "held")
+
+    def as_dict(self, prefix: str = "") -> dict[str, Scalar]:
+        """Return all numbers by flat names, as loggers take them."""
+        more = {name: getattr(self, name) for name in ("coefficient", "residual", "drift")}
+        return super().as_dict(prefix) | {f"{prefix}{name}": x for name, x in more.items()}
 
     @property
     def norm_ema(self) -> Scalar:
@@ -104,6 +116,11 @@ class StepBetween(Diagnostics):
     __slots__ = ()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What ``as_dict`` calls the vectors."""
+        return ("mixed", "ema", "held")
+
+    @property
     def norm_mixed(self) -> Scalar:
         """||x||."""
         return self.norms[0]
@@ -133,10 +150,10 @@ class StepBetween(Diagnostics):
     norm_main = norm_aux = cos_main_aux = cos_main_ema = cos_aux_ema = _unknown
 
 
-def described(gram: Gramian) -> Diagnostics:
-    """Return the diagnostics of a step, which its number of vectors tells apart."""
-    found = measured(gram)
-    return FullStep(*found) if gram.size == 4 else StepBetween(*found)
+def described(gram: Gramian, losses: int) -> Diagnostics:
+    """Return the diagnostics of a step, full or between, by its number of gradients."""
+    found = measured(gram, losses)
+    return FullStep(*found) if losses == 2 else StepBetween(*found)
 
 
 def check_options(every: int, kappa: Any, project_on: str) -> None:
@@ -155,6 +172,8 @@ def check_options(every: int, kappa: Any, project_on: str) -> None:
 
 def check_due(every: int, count: Scalar) -> None:
     """Raise where one gradient is given and a full step is due, as far as that can be told."""
+    if array_api_compat.is_torch_array(count):
+        return  # a counter that is a tensor stays unread: a compiled step would break there
     if is_at_hand(count) and known_false(lambda: count % every != 0):
         raise ValueError(
             f"gradients must be [g_main, g_aux] in every step whose number is a multiple of "

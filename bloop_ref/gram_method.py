@@ -6,7 +6,7 @@ from typing import Any
 
 from bloop_ref import linear
 from bloop_ref.aliases import Leaves, Rows, Scalar
-from bloop_ref.gramian import Gramian, Pairs
+from bloop_ref.gramian import Gramian, Pairs, all_pairs
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
 from bloop_ref.vectors import Stack
@@ -32,9 +32,9 @@ class GramMethod(Method):
         """Whether ``weights`` needs the numbers themselves, and takes no traced or lazy ones."""
         return False
 
-    @abstractmethod
     def pairs(self, losses: int) -> Pairs:
-        """Return the inner products that are read: gradients are first in the stack."""
+        """Return the inner products that are read, by default all: gradients, then memory."""
+        return all_pairs(losses + self.remembers(losses))
 
     @abstractmethod
     def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Sequence[Scalar], Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
 from typing import Any, TypeAlias
 
 from bloop_ref.aliases import Scalar
@@ -14,6 +15,16 @@ SAFE = 2.0**511
 
 MOST_APART = 2.0**470
 """How far the largest entries of two vectors may lie apart in float64, a factor of about 1e141."""
+
+
+def all_pairs(size: int) -> Pairs:
+    """Return every entry of the upper triangle of a Gramian.
+
+    Example:
+        >>> all_pairs(2)
+        ((0, 0), (0, 1), (1, 1))
+    """
+    return tuple(combinations_with_replacement(range(size), 2))
 
 
 def out_of_range(sums: Iterator[float] | list[float] | tuple[float, ...]) -> bool:

@@ -21,7 +21,7 @@ from bloop_ref.arrays import quiet
 from bloop_ref.diagnostics import Diagnostics, measured, of_stack
 from bloop_ref.driver import State, advance, as_read, zeros
 from bloop_ref.gramian import Gramian
-from bloop_ref.scalars import check_choice, check_schedule, is_nothing
+from bloop_ref.scalars import check_choice, check_count, check_schedule, is_nothing
 from bloop_ref.vectors import Stack, align
 
 
@@ -103,9 +103,9 @@ class Method(ABC):
         """
         return self.every == 1 or count % self.every == 0
 
-    def described(self, gram: Gramian) -> Diagnostics:
-        """Return the diagnostics of a step all of whose inner products are known."""
-        return measured(gram)
+    def described(self, gram: Gramian, losses: int) -> Diagnostics:
+        """Return the diagnostics of so many gradients, and memory, from all inner products."""
+        return measured(gram, losses)
 
     def watched(self, losses: int) -> tuple[int, ...]:
         """Return the gradients that must be finite for what is remembered to move."""
@@ -160,8 +160,10 @@ class Method(ABC):
 
         Raises:
             TypeError: a leaf is no floating array, array libraries are mixed, or ``state`` is none.
-            ValueError: structures, shapes or devices differ, the number of gradients is wrong, or
-                an option is out of range.
+            ValueError: structures, shapes or devices differ, the number of gradients is wrong, an
+                option is out of range, or ``state`` is that of another method or of another number
+                of losses, or counts from a negative number, where counters are NumPy's. Its vectors
+                are not searched for NaN, which shows in the direction.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
         stack = self.aligned(gradients, state)
@@ -170,9 +172,13 @@ class Method(ABC):
         return stack.unflatten(direction), after._replace(memory=memory)
 
     @quiet
-    def diagnostics(self, gradients: Sequence[Vector], state: State) -> Diagnostics:
+    def diagnostics(self, gradients: Sequence[Vector], state: Any) -> Diagnostics:
         """Return norms and cosines of the vectors that the next step reads; as in ``step``."""
-        return of_stack(as_read(self, self.aligned(gradients, state), state), self.described)
+        return of_stack(self.read(gradients, state), len(gradients), self.described)
+
+    def read(self, gradients: Sequence[Vector], state: Any) -> Stack:
+        """Return the vectors that the next step reads: the gradients, then what is remembered."""
+        return as_read(self, self.aligned(gradients, state), state)
 
     def __call__(self, *gradients: Vector, **given: Scalar) -> Vector:
         """Return the direction of a first step, for g_main, g_aux, ...: as ``step`` does."""
@@ -197,6 +203,8 @@ class Method(ABC):
             raise TypeError(
                 f"state must be a State, as init and step return it; found {type(state).__name__}"
             )
+        for name in ("count", "skipped"):
+            check_count(f"state.{name}", getattr(state, name))
         required = self._form(len(gradients))
         found = len(state.memory), optree.tree_structure(state.scalars).num_leaves
         if found != required:

@@ -70,6 +70,24 @@ def check_number(name: str, value: Scalar, required: str) -> None:
         raise TypeError(f"{name} {required}; found {value!r}")
 
 
+def check_count(name: str, value: Scalar) -> None:
+    """Raise unless a value is an integer scalar, not negative where it is read without waiting."""
+    required = "must be an integer >= 0"
+    if array_api_compat.is_array_api_obj(value):
+        xp = array_api_compat.array_namespace(value)
+        if tuple(value.shape) != () or not xp.isdtype(value.dtype, "integral"):
+            raise TypeError(
+                f"{name} {required}; found an array of shape {tuple(value.shape)} and dtype "
+                f"{value.dtype}"
+            )
+        if not array_api_compat.is_numpy_array(value):
+            return  # a counter stays on its device, unread
+    elif type(value) is not int:
+        raise TypeError(f"{name} {required}; found {value!r}")
+    if value < 0:
+        raise ValueError(f"{name} {required}; found {value}")
+
+
 def is_at_hand(value: Scalar) -> bool:
     """Whether a scalar can be read without waiting for another device."""
     if not array_api_compat.is_array_api_obj(value):

@@ -13,6 +13,7 @@ from bloop_cupy import launch
 from bloop_cupy.launch import C_TYPES, Signature
 from bloop_ref.aliases import Array, Leaves
 from bloop_ref.driver import memory_dtypes
+from bloop_ref.memory import first_clash
 from bloop_ref.vectors import Stack
 
 NAMES = ("g_main", "g_aux", "ema")
@@ -85,21 +86,15 @@ def check_in_place(stack: Stack) -> None:
 
 def _check_apart(stack: Stack) -> None:
     """Raise if memory that is written belongs to two leaves."""
-    spans = sorted(
-        (*cp.byte_bounds(leaf), j, position)
-        for j, position, leaf in _present(stack.leaves)
-        if leaf.size
-    )
-    furthest: dict[bool, tuple[int, int, int]] = {}  # of all leaves, and of those to be written
-    for start, end, j, position in spans:
-        before = furthest.get(not j)  # what is read only may share with what is read only
-        if before is not None and before[0] > start:
-            raise ValueError(
-                "in place, no memory that is written may belong to two arguments; "
-                f"{path(stack, *before[1:])} and {path(stack, j, position)} share some"
-            )
-        for key in (False, True) if j else (False,):
-            furthest[key] = max(furthest.get(key, (0, 0, 0)), (end, j, position))
+    leaves = list(_present(stack.leaves))
+    spans = [cp.byte_bounds(leaf) if leaf.size else (0, 0) for _, _, leaf in leaves]
+    starts, ends = zip(*spans, strict=True) if spans else ((), ())
+    if clash := first_clash(starts, ends, [j > 0 for j, _, _ in leaves]):
+        one, other = (path(stack, *leaves[k][:2]) for k in clash)
+        raise ValueError(
+            "in place, no memory that is written may belong to two arguments; "
+            f"{one} and {other} share some"
+        )
 
 
 def path(stack: Stack, j: int, position: int) -> str:

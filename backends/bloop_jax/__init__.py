@@ -8,12 +8,14 @@ optimiser in IRE.
 from bloop_jax.accumulation import AccumulatedState, accumulate
 from bloop_jax.core import diagnostics
 from bloop_jax.enhancement import IREOptimiserState, ire
+from bloop_jax.gradients import Gradients
 from bloop_jax.steps import step
 from bloop_jax.transformation import bloop, surgery
 from bloop_ref import State
 
 __all__ = [
     "AccumulatedState",
+    "Gradients",
     "IREOptimiserState",
     "State",
     "accumulate",

@@ -13,10 +13,10 @@ from jax import lax
 
 from bloop_jax.linear import AxisName, all_finite, combinations, float64, gramian
 from bloop_jax.trees import aligned
-from bloop_ref import Bloop, Gramian, State
+from bloop_ref import Bloop, Diagnostics, Gramian, State
 from bloop_ref.aliases import Rows, Scalar, Vector
-from bloop_ref.diagnostics import all_pairs
 from bloop_ref.driver import Engine, advance, as_read
+from bloop_ref.gramian import all_pairs
 from bloop_ref.surgery import GramMethod, Method, PerLeaf
 from bloop_ref.vectors import Stack, align
 
@@ -57,43 +57,15 @@ def _advanced(
     method: Method, stack: Stack, state: State, engine: Engine, given: dict[str, Scalar]
 ) -> tuple[Any, State]:
     losses = len(stack.leaves) - len(state.memory)
-    if isinstance(method, GramMethod):
-        if method.reads_values(losses):
-            method = _replaced(method, matrix=_on_host(method))
-    else:
-        engine, method = _directly(method, engine, losses)
+    if isinstance(method, GramMethod) and method.reads_values(losses):
+        method = _replaced(method, matrix=_on_host(method))
     direction, after, _ = advance(method, stack, state, engine, **given)
     return direction, after
 
 
-class _Done(tuple[Any, ...]):
-    """The leaves of a direction where the driver looks for a row of weights."""
-
-
-def _directly(method: Any, engine: Engine, losses: int) -> tuple[Engine, Method]:
-    """Return engine and method for one that needs the squared norms of the whole, and no matrix."""
-    squares = tuple((k, k) for k in range(losses))
-
-    def matrix(seen: Any, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
-        stack, gram = seen
-        direction, scalars = method.direct(stack, scalars, gram=gram, **given)
-        return (_Done(direction),), scalars
-
-    def combined(stack: Stack, rows: Rows, dtypes: Sequence[Any]) -> Any:
-        pairs = zip(rows, dtypes, strict=True)
-        return [
-            row if isinstance(row, _Done) else engine.combinations(stack, (row,), (types,))[0]
-            for row, types in pairs
-        ]
-
-    products: Any = lambda stack, pairs: (stack, engine.gramian(stack, squares))  # noqa: E731
-    own = _replaced(method, pairs=lambda losses: (), matrix=matrix)
-    return engine._replace(gramian=products, combinations=combined), own
-
-
 def diagnostics(
     method: Method, gradients: Sequence[Vector], state: Any, *, axis_name: AxisName = None
-) -> Any:
+) -> Diagnostics:
     """Return norms and cosines of the vectors that the next step reads, also under ``jit``.
 
     Args:
@@ -103,7 +75,7 @@ def diagnostics(
         axis_name: inside ``shard_map``, the mesh axes over which leaves are spread.
 
     Returns:
-        A ``bloop_ref.Diagnostics`` of zero-dimensional arrays; for a ``PerLeaf`` one for each leaf.
+        A ``bloop_ref.Diagnostics`` of zero-dimensional arrays.
 
     Raises:
         TypeError, ValueError: as in ``update``.
@@ -115,19 +87,27 @@ def diagnostics(
         >>> float(found.norm_main), round(float(found.cos_main_aux), 6)
         (5.0, -0.6)
     """
-    if isinstance(method, PerLeaf):
-        of_leaf = partial(diagnostics, method.method)
-        method, leaves, _ = _per_leaf(method, gradients, diagnostics=of_leaf)
-        return method.diagnostics(leaves, state)
     dtype = jax.dtypes.canonicalize_dtype(np.float64)
+    read = _read(method, gradients, state, axis_name=axis_name)
+    with float64():
+        gram = engine_of(method, axis_name).gramian(read, all_pairs(len(read.leaves)))
+        found: Diagnostics = jax.tree.map(
+            lambda x: jnp.asarray(x, dtype), method.described(gram, len(gradients))
+        )
+        return found
+
+
+def _read(method: Method, gradients: Sequence[Vector], state: Any, *, axis_name: AxisName) -> Stack:
+    """Return the vectors that the next step reads, as ``Method.read`` does."""
+    if isinstance(method, PerLeaf):
+        of_leaf = partial(_read, method.method, axis_name=axis_name)
+        method, leaves, _ = _per_leaf(method, gradients, read=of_leaf)
+        return method.read(leaves, state)
     with float64():
         stack, _ = _stacked(method, gradients, state)
     method = _at(method, state)
     with float64():
-        engine = engine_of(method, axis_name)
-        read = as_read(method, stack, state, engine)
-        found = method.described(engine.gramian(read, all_pairs(len(read.leaves))))
-        return jax.tree.map(lambda x: jnp.asarray(x, dtype), found)
+        return as_read(method, stack, state, engine_of(method, axis_name))
 
 
 def _per_leaf(

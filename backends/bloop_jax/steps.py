@@ -48,7 +48,8 @@ def step(
 
     Raises:
         TypeError: a leaf is no floating JAX array.
-        ValueError: structures or shapes differ, or lam or rho is out of range.
+        ValueError: structures or shapes differ, or lam or rho is out of range; a leaf that is to be
+            donated is also another one.
 
     Example:
         >>> import jax.numpy as jnp
@@ -63,8 +64,20 @@ def step(
     with float64():
         stack, rebuild = aligned(align, g_main=g_main, g_aux=g_aux, ema=ema)
         numbers = as_scalar("lam", lam, stack), as_scalar("rho", rho, stack, most=1)
+        if donate:
+            _refuse_sharing(*stack.leaves)
         direction, new_ema = run(*stack.leaves, *numbers, axis_name)
     return rebuild(direction), rebuild(new_ema)
+
+
+def _refuse_sharing(g_main: Leaves, *donated: Leaves) -> None:
+    """Raise ``ValueError`` if an array that is given away is given more than once."""
+    taken = [id(x) for leaves in donated for x in leaves if x is not None]
+    if len({*taken} - {id(x) for x in g_main}) < len(taken):
+        raise ValueError(
+            "with donate, g_aux and ema must hold arrays of their own; "
+            "found one that is in g_main or twice"
+        )
 
 
 def _step(

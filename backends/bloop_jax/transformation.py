@@ -7,8 +7,9 @@ import jax
 import optax
 
 from bloop_jax.core import take
+from bloop_jax.gradients import MISSING, Gradients, separated
 from bloop_jax.linear import AxisName
-from bloop_jax.trees import flatten
+from bloop_jax.trees import flatten, leaves_by_path
 from bloop_ref import Bloop, State
 from bloop_ref.aliases import Schedule, Vector
 from bloop_ref.surgery import GramMethod, Method, PerLeaf
@@ -19,19 +20,26 @@ def surgery(
 ) -> optax.GradientTransformationExtraArgs:
     """Return a method as a gradient transformation that chains with any of optax's.
 
-    ``update(g_main, state, params, *, aux_grads)`` returns the method's direction in place of the
-    main gradient, and the next ``bloop_ref.State``, whose vectors are trees like the parameters
-    (for a ``PerLeaf``, one state for each leaf). Keywords that the method takes beside the
-    gradients, such as ``main_loss``, are given to it; others, which are for the rest of a chain,
-    are not looked at. Non-finite gradients are handled by the method, see its ``nonfinite``,
-    because ``optax.apply_if_finite`` does not look at ``aux_grads``; micro-batches are summed by
-    ``bloop_jax.accumulate``, because ``optax.MultiSteps`` passes on only the last ``aux_grads``.
+    ``update(Gradients(g_main, g_aux), state, params)``, or ``update(g_main, state, params,
+    aux_grads=g_aux)``, returns the method's direction in place of the main gradient, and the next
+    ``bloop_ref.State``, whose vectors are trees like the parameters (for a ``PerLeaf``, one state
+    for each leaf). Keywords that the method takes beside the gradients, such as ``main_loss``, are
+    given to it; others, which are for the rest of a chain, are not looked at. For a step without an
+    auxiliary loss g_aux is ``None``, an exact zero. Errors call the gradients ``gradients[0]``,
+    the main one, ``gradients[1]``, ...
+
+    It has to be the first of a chain, for it takes gradients: clipping, momentum and the rest work
+    on its direction. A transformation before it would see the main gradient alone where the others
+    come as ``aux_grads``, and no transformation can tell what has been done to its argument; of
+    ``Gradients`` it sees all. Within ``optax.masked`` and ``optax.partition`` it looks at what
+    these let it see, in all gradients. Micro-batches are for ``bloop_jax.accumulate``, because
+    ``optax.MultiSteps`` averages the main gradients alone.
 
     Args:
         method: an object such as ``Bloop(0.3, 0.01)`` or ``PCGrad()``. Its numbers may be optax
             schedules.
-        losses: how many losses there are. For two ``aux_grads`` is the auxiliary gradient, for more
-            a sequence of them. It is left out on the steps between of ``Bloop(every=m)``, where
+        losses: how many losses there are. For two g_aux is the auxiliary gradient, for more a
+            sequence of them. It is left out on the steps between of ``Bloop(every=m)``, where
             ``updates`` is the gradient of the weighted sum.
         axis_name: inside ``shard_map``, the mesh axes over which leaves are spread; not for
             ``PerLeaf``. Where gradients are the same on every device, averaged beforehand, leave it
@@ -39,7 +47,7 @@ def surgery(
 
     Raises:
         TypeError: ``method`` is no method, or none that takes ``axis_name``; in ``update``,
-            ``aux_grads`` is missing, or a leaf is no floating JAX array.
+            auxiliary gradients are missing or were given twice, or a leaf is no floating JAX array.
         ValueError: the method does not take so many losses; in ``update``, structures or shapes
             differ.
         FloatingPointError: with ``nonfinite="raise"`` and outside ``jit``, a gradient is not
@@ -67,34 +75,22 @@ def surgery(
 
     def start(params: Vector) -> Any:
         leaves, structure = flatten(params)
-        state = method.init(leaves, losses)
+        with leaves_by_path(like=params):
+            state = method.init(leaves, losses)
         if not isinstance(state, State):
             return state
         return state._replace(memory=tuple(jax.tree.unflatten(structure, x) for x in state.memory))
 
     def update(
-        updates: Vector, state: Any, params: Vector = None, *, aux_grads: Any = None, **extra: Any
+        updates: Any, state: Any, params: Vector = None, *, aux_grads: Any = MISSING, **extra: Any
     ) -> tuple[Vector, Any]:
-        others = _others(method, losses, aux_grads)
+        gradients: tuple[Vector, ...] = (updates,)
+        if method.every == 1 or aux_grads is not MISSING or isinstance(updates, Gradients):
+            gradients = separated(updates, aux_grads, losses)
         given = {name: extra[name] for name in accepted if name in extra}
-        return take(method, (updates, *others), state, axis_name=axis_name, **given)
+        return take(method, gradients, state, axis_name=axis_name, **given)
 
     return optax.GradientTransformationExtraArgs(start, update)
-
-
-def _others(method: Method, losses: int, aux_grads: Any) -> tuple[Vector, ...]:
-    """Return the auxiliary gradients: none on a step that takes the gradient of the sum."""
-    if aux_grads is None and losses > 1:
-        if method.every > 1:
-            return ()
-        raise TypeError("update needs aux_grads=, the gradient of every auxiliary loss")
-    others = (aux_grads,) if losses == 2 else tuple(aux_grads or ())
-    if len(others) != losses - 1:
-        raise ValueError(
-            "aux_grads must have one gradient per auxiliary loss: "
-            f"required {losses - 1}, found {len(others)}"
-        )
-    return others
 
 
 def _keywords(method: Method) -> list[str]:
@@ -121,9 +117,10 @@ def bloop(
 ) -> optax.GradientTransformationExtraArgs:
     """Return Bloop (Algorithm 1) as a gradient transformation: ``surgery(Bloop(lam, rho, ...))``.
 
-    ``update(g_main, state, params, *, aux_grads)`` returns the direction
-    d = g_main + lam pi(aux_grads; e) in place of the main gradient, and the next state, in which
-    ``state.ema`` is e <- (1 - rho) e + rho g_main.
+    ``update(Gradients(g_main, g_aux), state, params)``, or ``update(g_main, state, params,
+    aux_grads=g_aux)``, returns the direction d = g_main + lam pi(g_aux; e) in place of the main
+    gradient, and the next state, in which ``state.ema`` is e <- (1 - rho) e + rho g_main. It has to
+    be the first of a chain, see ``surgery``.
 
     Args:
         lam: the weight of the auxiliary loss, >= 0: a number, a scalar array, or an optax schedule,

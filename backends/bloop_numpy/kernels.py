@@ -7,7 +7,7 @@ memory alive.
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from bloop_numpy._grouping import grouped
 
 BLOCK = 1 << 14
 SERIAL = 1 << 15
@@ -110,14 +112,14 @@ def inner_products(
         check: the indices of the vectors whose entries must all be finite for the flag to be true.
         scale: a power of two that every entry is multiplied by.
     """
-    wanted, columns = _indices(tuple(pairs), 2), _indices(tuple(check), 1)
-    sums, peaks = _call("read", leaves, wanted, columns, float(scale))
+    wanted = grouped(tuple(pairs), scale == 1)
+    sums, peaks = _call("read", leaves, wanted, _columns(tuple(check)), float(scale), len(pairs))
     return sums.tolist(), not check or bool(np.isfinite(_values(peaks, leaves.dtype)).all())
 
 
 def largest(leaves: Table, columns: Sequence[int]) -> list[float]:
     """Return the largest magnitude of some vectors' entries; NaN, and else infinity, shows."""
-    _, peaks = _call("read", leaves, _indices((), 2), _indices(tuple(columns), 1), 1.0)
+    _, peaks = _call("read", leaves, grouped((), True), _columns(tuple(columns)), 1.0, 0)
     found: list[float] = _values(peaks, leaves.dtype).tolist()
     return found
 
@@ -128,8 +130,8 @@ def _values(bits: Numbers, dtype: np.dtype[Any]) -> Numbers:
 
 
 @lru_cache(maxsize=64)
-def _indices(wanted: tuple[Any, ...], dimensions: int) -> Numbers:
-    return np.array(wanted, np.int64).reshape((len(wanted), 2)[:dimensions])
+def _columns(wanted: tuple[int, ...]) -> Numbers:
+    return np.array(wanted, np.int64)
 
 
 def combine(
@@ -180,13 +182,22 @@ if hasattr(os, "register_at_fork"):
 
 def _call(kernel: str, leaves: Table, *arguments: Any) -> Any:
     """Call a kernel, or its twin whose parts are shared out among threads."""
-    from bloop_numpy import _compiled  # compiling takes seconds: not before it is needed
-
+    alone, shared = _kernels()[kernel]
     parts = len(leaves.bounds) - 1
     if parts < 2 or _forked:
-        return getattr(_compiled, kernel)(leaves.arguments, *arguments)
+        return alone(leaves.arguments, *arguments)
     with _at_once, _at_most(parts):
-        return getattr(_compiled, f"{kernel}_shared")(leaves.arguments, *arguments)
+        return shared(leaves.arguments, *arguments)
+
+
+@cache
+def _kernels() -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
+    from bloop_numpy import _reading, _writing  # compiling takes seconds: not before it is needed
+
+    return {
+        "read": (_reading.read, _reading.read_shared),
+        "write": (_writing.write, _writing.write_shared),
+    }
 
 
 @contextmanager

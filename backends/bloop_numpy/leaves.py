@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bloop_ref.aliases import Array, Leaves
+from bloop_ref.memory import first_clash
 from bloop_ref.vectors import Stack
 
 
@@ -15,7 +16,11 @@ def arrays(stack: Stack) -> tuple[Leaves, ...]:
     Raises ``TypeError`` for other arrays than NumPy's, and for arrays of Python objects.
     """
     if stack.wide is None or stack.xp.__name__ != "array_api_compat.numpy":
-        raise TypeError("bloop_numpy takes NumPy arrays of floating dtypes; bloop_ref takes others")
+        found = "Python objects" if stack.wide is None else stack.xp.__name__.rpartition(".")[2]
+        raise TypeError(
+            "bloop_numpy takes NumPy arrays of floating dtypes, bloop_ref others, too; "
+            f"found arrays of {found}"
+        )
     return tuple(tuple(map(_array, vector)) for vector in stack.leaves)
 
 
@@ -80,23 +85,16 @@ def refuse_read_only(written: Mapping[str, Leaves]) -> None:
 def refuse_sharing(read: Mapping[str, Leaves], written: Mapping[str, Leaves], seen: Seen) -> None:
     """Raise ``ValueError`` if a leaf that is written shares memory with any other leaf."""
     places = [
-        (name, i, x)
+        (seen[id(x)].span, name, i)
         for vectors in (read, written)
         for name, leaves in vectors.items()
         for i, x in enumerate(leaves)
-        if x is not None and x.size
+        if x is not None
     ]
-    spans = np.array([seen[id(x)].span for _, _, x in places], np.int64).reshape(-1, 2)
-    wet = np.array([name in written for name, _, _ in places], bool)
-    order = np.argsort(spans[:, 0], kind="stable")
-    (starts, ends), wet = spans[order].T, wet[order]
-    # how far any leaf reaches that begins before, and how far one that is written
-    reach = np.maximum.accumulate(ends), np.maximum.accumulate(np.where(wet, ends, 0))
-    clashes = starts[1:] < np.where(wet[1:], reach[0][:-1], reach[1][:-1])
-    if clashes.any():
-        k = int(np.argmax(clashes)) + 1
-        j = next(j for j in range(k) if ends[j] > starts[k] and (wet[j] or wet[k]))
-        (one, i, _), (other, m, _) = (places[order[place]] for place in (j, k))
+    spans = [span for span, _, _ in places]
+    wet = [name in written for _, name, _ in places]
+    if clash := first_clash([start for start, _ in spans], [end for _, end in spans], wet):
+        (_, one, i), (_, other, m) = (places[k] for k in clash)
         raise ValueError(
             f"in place, {one} and {other} must not share memory; "
             f"leaf {i} of the one and leaf {m} of the other do"

@@ -8,7 +8,6 @@ import numpy as np
 
 from bloop_numpy import _plain, kernels
 from bloop_numpy.leaves import (
-    Memory,
     Seen,
     arrays,
     look_at,
@@ -64,12 +63,10 @@ def plan(vectors: Sequence[Leaves], outs: Sequence[Leaves], seen: Seen) -> Plan:
     together: dict[Any, list[Any]] = {}
     odd, split = [], len(vectors)
     for row in zip(*vectors, *outs, strict=True):
-        present = [seen[id(x)] for x in row if x is not None]
-        dtype = _common(present)
-        if dtype is not None:
-            places = [0 if x is None else seen[id(x)].address for x in row]
-            together.setdefault(dtype, []).append((present[0].nbytes // dtype.itemsize, places))
-        elif present:
+        leaf = _together(row, seen)
+        if leaf is not None:
+            together.setdefault(leaf[0], []).append(leaf[1:])
+        elif any(x is not None for x in row):
             odd.append((row[:split], row[split:]))
     tables = []
     for dtype, rows in together.items():
@@ -82,14 +79,26 @@ def plan(vectors: Sequence[Leaves], outs: Sequence[Leaves], seen: Seen) -> Plan:
     return Plan(tables, odd, doubles)
 
 
-def _common(row: Sequence[Memory]) -> Any:
-    """Return the dtype of the entries where all leaves have one, and one order without gaps."""
-    orders = 3
+def _together(row: Sequence[Array | None], seen: Seen) -> tuple[Any, int, list[int]] | None:
+    """Return the dtype of the entries, their number and the addresses of a row of leaves.
+
+    Only where all leaves have one dtype, and one order without gaps.
+    """
+    first, orders, places = None, 3, []
     for x in row:
-        orders &= x.orders
-        if x.dtype != row[0].dtype:
+        if x is None:
+            places.append(0)
+            continue
+        memory = seen[id(x)]
+        first = first or memory
+        orders &= memory.orders
+        if memory.dtype != first.dtype:
             return None
-    return REAL.get(row[0].dtype) if row and orders else None
+        places.append(memory.address)
+    if first is None or not orders or first.dtype not in REAL:
+        return None
+    dtype = REAL[first.dtype]
+    return dtype, first.nbytes // dtype.itemsize, places
 
 
 @quiet
@@ -133,7 +142,8 @@ def combine(
         vectors: k pytrees of NumPy arrays of one structure and of equal shapes; ``None`` is zero.
         outs: pytrees to write the outputs in, ``None`` for what is not wanted. A leaf may be that
             of a vector at the same place, which it then takes. By default new arrays, with the
-            dtypes of the first vector that has the leaf.
+            dtypes of the first vector that has the leaf. An exception from outside may leave some
+            written and others not.
 
     Returns:
         The outputs.

@@ -33,7 +33,10 @@ def step(
         lam: the weight of the auxiliary loss, >= 0.
         rho: the weight of the new gradient in the average, in [0, 1].
         inplace: write the direction over ``g_aux`` and the new average over ``ema``, and allocate
-            nothing that grows with them; leaves that are ``None`` excepted.
+            nothing that grows with them; leaves that are ``None`` excepted. Nothing is written
+            before all arguments have been checked. An exception from outside in the middle of it,
+            such as Ctrl-C, may leave some arrays written and others not, with ``g_main`` as it was;
+            when it is out nothing writes any more. Then go on from a copy of ``ema``.
 
     Returns:
         The direction, with the dtypes of ``g_main``, and the new average, with those of ``ema``.

@@ -8,9 +8,12 @@ import optree
 import torch
 from torch import Tensor
 
-from bloop_ref import Gramian, State
+from bloop_ref import Diagnostics, Gramian, State
+from bloop_ref.diagnostics import measured
 from bloop_ref.gram_method import GramMethod
+from bloop_ref.gramian import all_pairs
 from bloop_ref.surgery import SamGS
+from bloop_torch._diagnostics import together
 from bloop_torch._driver import Outcome, Step, raise_if_bad, settled, take_step, unscaled
 from bloop_torch._leaves import Row
 from bloop_torch._shards import is_sharded, local, spread
@@ -24,19 +27,23 @@ def take_leafwise_step(
     direction: list[Tensor | None] = []
     after: list[State] = []
     flags: list[Tensor | bool] = []
+    seen: list[Diagnostics] = []
     for row, state in zip(rows, states, strict=True):
         if all(x is None for x in row):
             direction.append(None)
             after.append(state)
             continue
-        of_leaf = replace(step, method=method, scalars=state.scalars, diagnose=False)
+        of_leaf = replace(step, method=method, scalars=state.scalars)
         outcome = take_step([(*row, *state.memory)], of_leaf, method)
         direction += outcome.direction
         after.append(settled(state, outcome))
         flags.append(outcome.moved)
+        seen += [] if outcome.diagnostics is None else [outcome.diagnostics]
     tensors = [flag for flag in flags if isinstance(flag, Tensor)]
     moved = torch.stack([x.to(tensors[0].device) for x in tensors]).all() if tensors else all(flags)
-    return Outcome(direction, None, moved, None), tuple(after)
+    size = step.losses + method.remembers(step.losses)
+    whole = together(seen, step.losses, size) if step.diagnose else None
+    return Outcome(direction, None, moved, whole), tuple(after)
 
 
 def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outcome, Any]:
@@ -67,7 +74,16 @@ def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outco
         spread(_over(x, 1 / step.scale), like=y) for x, y in zip(direction, like, strict=True)
     ]
     after = optree.tree_map(lambda new, old: _kept(new, old, finite), after, state)
-    return Outcome(result, None, finite, None), after
+    seen = _seen(rows, getattr(after, "memory", ()), step) if step.diagnose else None
+    return Outcome(result, None, finite, seen), after
+
+
+def _seen(rows: Sequence[Row], memory: Sequence[Any], step: Step) -> Diagnostics:
+    """Return the diagnostics of gradients and of what is remembered of them."""
+    read = [(*row, *(vector[k] for vector in memory)) for k, row in enumerate(rows)]
+    stack = Stack(read, [() for _ in read])
+    gram, _ = stack.gramian(all_pairs(step.losses + len(memory)))
+    return measured(unscaled(gram, step), step.losses)
 
 
 def _kept(new: Any, old: Any, finite: Any) -> Any:

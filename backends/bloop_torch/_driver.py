@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from bloop_ref import Diagnostics, Gramian, State
-from bloop_ref.diagnostics import all_pairs
 from bloop_ref.driver import start_rows
 from bloop_ref.gram_method import GramMethod
+from bloop_ref.gramian import all_pairs
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
 from bloop_torch._leaves import Row, same_memory_order, writable
@@ -81,7 +81,9 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
     moves = [moved if keeps and _moves(row, losses + m) else False for m, row in enumerate(memory)]
     stack.combine(weights, only_if=(True, *moves))
-    return Outcome(direction, scalars, moved, method.described(gram) if step.diagnose else None)
+    return Outcome(
+        direction, scalars, moved, method.described(gram, losses) if step.diagnose else None
+    )
 
 
 def _moves(row: Sequence[Any], place: int) -> bool:

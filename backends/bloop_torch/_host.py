@@ -14,7 +14,7 @@ from torch import Tensor
 from bloop_numpy import kernels
 from bloop_numpy.scale import in_one_scale
 from bloop_torch import _foreach
-from bloop_torch._leaves import Row, flattened
+from bloop_torch._leaves import Alike, Row, alike, flattened
 
 KINDS = {torch.float32: "float32", torch.float64: "float64"}
 
@@ -70,21 +70,20 @@ class Work:
             _foreach.combine(lines, self.rows, [tuple(o[i] for i in written) for o in self.outs])
 
 
-def prepare(rows: Sequence[Row], outs: Sequence[Row]) -> Work:
-    """Sort leaves by who takes them."""
+def prepare(rows: Sequence[Row], outs: Sequence[Row], known: Sequence[Alike | None]) -> Work:
+    """Sort leaves by who takes them; what is known of the rows is not asked again."""
     found: dict[torch.dtype, list[tuple[int, list[int]]]] = {}
-    doubles = any(x is not None and x.dtype == torch.float64 for row in rows for x in row)
-    work = Work([], [], [], [], doubles)
-    for row, out in zip(rows, outs, strict=True):
+    work = Work([], [], [], [], any(map(_has_doubles, rows, known)))
+    for row, out, seen in zip(rows, outs, known, strict=True):
         whole = (*row, *out)
-        leaf = _described(whole)
-        if leaf is None and any(x is not None for x in whole):
+        places = _places(seen, out)
+        if places is None and any(x is not None for x in whole):
             whole = flattened(whole)
-            leaf = _described(whole)
+            seen, out = alike(whole), ()
+            places = _places(seen, out)
             work.kept.append(whole)
-        if leaf is not None:
-            dtype, size, places = leaf
-            found.setdefault(dtype, []).append((size, places))
+        if seen is not None and seen.dtype is not None and places is not None:
+            found.setdefault(seen.dtype, []).append((seen.size, places))
         elif any(x is not None for x in whole):
             work.rows.append(whole[: len(row)])
             work.outs.append(whole[len(row) :])
@@ -96,28 +95,30 @@ def prepare(rows: Sequence[Row], outs: Sequence[Row]) -> Work:
     return work
 
 
+def _has_doubles(row: Row, seen: Alike | None) -> bool:
+    if seen is not None and seen.dtype is not None:
+        return seen.dtype is torch.float64
+    return any(x is not None and x.dtype in (torch.float64, torch.complex128) for x in row)
+
+
+def _places(seen: Alike | None, out: Row) -> list[int] | None:
+    """Return the addresses of a row and its outputs, if the kernels take all of them."""
+    if seen is None or seen.dtype not in KINDS:
+        return None
+    places = list(seen.addresses)
+    for x in out:
+        if x is None:
+            places.append(0)
+        elif x.dtype is seen.dtype and x.is_contiguous():
+            places.append(x.data_ptr())
+        else:
+            return None
+    return places
+
+
 def _peak(leaf: Tensor | None) -> float:
     return 0.0 if leaf is None or not leaf.numel() else leaf.abs().max().item()
 
 
 def _order(peak: float) -> tuple[bool, float]:
     return peak != peak, peak  # NaN above all
-
-
-def _described(whole: Row) -> tuple[torch.dtype, int, list[int]] | None:
-    """Return dtype, size and addresses of a leaf, if the memory of all tensors is as kernels read.
-
-    So much is asked of every tensor of a model at every step that it is asked in one loop.
-    """
-    first = next((x for x in whole if x is not None), None)
-    if first is None or first.dtype not in KINDS:
-        return None
-    dtype, places = first.dtype, []
-    for x in whole:
-        if x is None:
-            places.append(0)
-        elif x.dtype is dtype and x.is_contiguous() and not x.is_neg():
-            places.append(x.data_ptr())
-        else:
-            return None
-    return dtype, first.numel(), places

@@ -1,10 +1,12 @@
 """Leaves laid side by side: checked, then flat, real and in one order of memory."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+
+from bloop_ref.memory import first_clash
 
 Vector: TypeAlias = Sequence[Tensor | None]
 """A gradient: one tensor per parameter; ``None`` is an exact zero."""
@@ -31,31 +33,58 @@ def rows_of(**vectors: Vector) -> list[Row]:
     return list(zip(*vectors.values(), strict=True))
 
 
-def check_rows(rows: Sequence[Row], names: Sequence[str]) -> None:
+class Alike(NamedTuple):
+    """What most rows are: dense real tensors of one shape and device, in order, as they are.
+
+    ``dtype`` is ``None`` where they have several; the address of ``None`` is 0.
+    """
+
+    device: torch.device
+    dtype: torch.dtype | None
+    size: int
+    addresses: list[int]
+
+
+PLAIN = (Tensor, torch.nn.Parameter)
+"""Types of tensors that are whole."""
+
+
+def alike(row: Sequence[Any]) -> Alike | None:
+    """Return what is to be known of a row, ``None`` if it has to be looked at more closely.
+
+    So much is asked of every tensor of a model at every step that it is asked in one loop.
+    """
+    first, dtype, addresses = None, None, []
+    for x in row:
+        if x is None:
+            addresses.append(0)
+            continue
+        if type(x) not in PLAIN or x.layout is not torch.strided:
+            return None
+        if first is None:
+            first, dtype, shape, device = x, x.dtype, x.shape, x.device
+        elif x.shape != shape or x.device != device:
+            return None
+        elif x.dtype is not dtype:
+            dtype = None
+        if not x.is_contiguous() or not x.is_floating_point() or x.is_neg():
+            return None
+        addresses.append(x.data_ptr())
+    return None if first is None else Alike(device, dtype, first.numel(), addresses)
+
+
+def check_rows(
+    rows: Sequence[Row], names: Sequence[str], known: Sequence[Alike | None] | None = None
+) -> None:
     """Check that the leaves of the named vectors fit together.
 
     Raises ``TypeError`` for what is no dense floating tensor and ``ValueError`` for other shapes or
-    devices than the first vector's. Nothing is broadcast.
+    devices than the first vector's. Nothing is broadcast. Rows that are known to be alike are not
+    looked at again.
     """
     for position, row in enumerate(rows):
-        if not _fits(row):
+        if known is None or known[position] is None:
             _check_row(row, [f"{name}[{position}]" for name in names])
-
-
-def _fits(row: Sequence[Any]) -> bool:
-    """Whether a row is as most are: dense real tensors of one shape on one device."""
-    model = next((x for x in row if x is not None), None)
-    if not isinstance(model, Tensor):
-        return model is None
-    shape, device = model.shape, model.device
-    for x in row:
-        if x is None or x is model:
-            continue
-        if not isinstance(x, Tensor) or x.shape != shape or x.device != device:
-            return False
-        if not x.is_floating_point() or x.layout is not torch.strided:
-            return False
-    return model.is_floating_point() and model.layout is torch.strided
 
 
 def _check_row(row: Row, names: Sequence[str]) -> None:
@@ -81,33 +110,36 @@ def _check_row(row: Row, names: Sequence[str]) -> None:
                 )
 
 
-def check_separate(rows: Sequence[Row], outs: Sequence[Row], names: Sequence[str]) -> None:
+def check_separate(
+    rows: Sequence[Row],
+    outs: Sequence[Row],
+    names: Sequence[str],
+    known: Sequence[Alike | None],
+) -> None:
     """Raise ``ValueError`` where a tensor that is to be written shares memory with another."""
-    spans = []
-    for position, (row, out) in enumerate(zip(rows, outs, strict=True)):
-        for place, x in enumerate(row):
-            if x is not None and (size := x.numel()):
-                start = x.data_ptr()
-                end = start + size * x.element_size() if x.is_contiguous() else _end(x)
-                written = x is out[0] or x is out[1]
-                spans.append((start, end, written, place, position))
-    spans.sort()
-    reach = reach_written = (0, 0, False, 0, 0)
-    for span in spans:
-        if span[0] < reach[1] and (span[2] or span[0] < reach_written[1]):
-            clash = reach_written if span[0] < reach_written[1] else reach
-            one, other = (f"{names[place]}[{k}]" for *_, place, k in (clash, span))
-            raise ValueError(
-                f"in place, {one} and {other} must not share memory: one of them is written"
-            )
-        if span[1] > reach[1]:
-            reach = span
-        if span[2] and span[1] > reach_written[1]:
-            reach_written = span
+    starts: list[int] = []
+    ends: list[int] = []
+    written: list[bool] = []
+    for row, out, seen in zip(rows, outs, known, strict=True):
+        if seen is not None and seen.dtype is not None:
+            length = seen.size * seen.dtype.itemsize
+            starts += seen.addresses
+            ends += [start + length if start else 0 for start in seen.addresses]
+        else:
+            starts += [0 if x is None else x.data_ptr() for x in row]
+            ends += [0 if x is None else _end(x) for x in row]
+        written += [x is not None and (x is out[0] or x is out[1]) for x in row]
+    if clash := first_clash(starts, ends, written):
+        one, other = (f"{names[i % len(names)]}[{i // len(names)}]" for i in clash)
+        raise ValueError(
+            f"in place, {one} and {other} must not share memory: one of them is written"
+        )
 
 
 def _end(leaf: Tensor) -> int:
     """Return where the memory of a tensor ends."""
+    if not leaf.numel():
+        return leaf.data_ptr()
     last = sum((n - 1) * step for n, step in zip(leaf.shape, leaf.stride(), strict=True))
     return leaf.data_ptr() + (last + 1) * leaf.element_size()
 

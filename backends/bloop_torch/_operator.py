@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bloop_ref import Bloop
-from bloop_torch._leaves import Row, check_rows
+from bloop_torch._leaves import Alike, Row, check_rows
 from bloop_torch._stack import Stack
 
 NAMES = ("g_main", "g_aux", "ema")
@@ -19,10 +19,14 @@ ABSENT = -1
 
 
 def write_step(
-    rows: Sequence[Row], outs: Sequence[Row], lam: float | Tensor, rho: float | Tensor
+    rows: Sequence[Row],
+    outs: Sequence[Row],
+    lam: float | Tensor,
+    rho: float | Tensor,
+    known: Sequence[Alike | None] | None = None,
 ) -> None:
     """Write the direction and the next average of rows (g_main, g_aux, ema)."""
-    stack, method = Stack(rows, outs), Bloop(lam, rho)
+    stack, method = Stack(rows, outs, known), Bloop(lam, rho)
     gram, _ = stack.gramian(method.pairs(2))
     matrix, _ = method.matrix(gram)
     stack.combine(matrix, only_if=(True, True))
@@ -67,9 +71,9 @@ def _step(
     reads: list[Tensor], writes: list[Tensor], places: list[int], lam: Tensor, rho: Tensor
 ) -> None:
     rows, outs = _placed(reads, writes, places)
-    numbers = (x.item() if x.device.type == "cpu" else x for x in (lam, rho))
+    numbers = [x.item() if x.device.type == "cpu" else x for x in (lam, rho)]
     with torch.no_grad():
-        write_step(rows, outs, *numbers)
+        write_step(rows, outs, numbers[0], numbers[1])
 
 
 @_step.register_fake

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
 
-from bloop_torch._leaves import Row
+from bloop_torch._leaves import PLAIN, Row
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 Axis: TypeAlias = tuple[DeviceMesh, int]
 Axes: TypeAlias = tuple[Axis, ...]
 """The mesh dimensions that a leaf is sharded over; empty for what every process has whole."""
-
-PLAIN = (Tensor, torch.nn.Parameter)
-"""Types of tensors that are whole."""
 
 
 def axes_of(leaf: Tensor | None) -> Axes:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bloop_ref.gramian import Gramian, Pairs
 from bloop_torch import _foreach, _host, _triton
-from bloop_torch._leaves import Row, flattened
+from bloop_torch._leaves import Alike, Row, alike, flattened
 from bloop_torch._shards import Axes, axes_of, local, summed
 
 Scalar = Any
@@ -39,24 +39,45 @@ class Stack:
     ``outs`` are the leaves of the outputs, in rows alike, and may be those of the vectors.
     """
 
-    def __init__(self, rows: Sequence[Row], outs: Sequence[Row]) -> None:
-        """Take the local parts of some rows of tensors, which are placed alike."""
-        self.axes = [axes_of(next((x for x in row if x is not None), None)) for row in rows]
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        outs: Sequence[Row],
+        known: Sequence[Alike | None] | None = None,
+    ) -> None:
+        """Take the local parts of some rows of tensors, which are placed alike.
+
+        What is known of the rows is not asked again.
+        """
+        known = [alike(row) for row in rows] if known is None else known
+        self.axes = [
+            () if seen else axes_of(next((x for x in row if x is not None), None))
+            for row, seen in zip(rows, known, strict=True)
+        ]
         if any(self.axes):
             rows, outs = ([tuple(map(local, row)) for row in part] for part in (rows, outs))
+            known = [alike(row) for row in rows]
         self.rows, self.outs = rows, outs
         self.engine = _engine_for(rows)
-        self.work = self._prepared(rows, outs)
+        self.work = self._prepared(rows, outs, known)
 
     @property
     def readable(self) -> bool:
         """Whether the values of scalars may be read without waiting for a device."""
         return self.engine is _host
 
-    def _prepared(self, rows: Sequence[Row], outs: Sequence[Row]) -> Any:
+    def _prepared(
+        self, rows: Sequence[Row], outs: Sequence[Row], known: Sequence[Alike | None]
+    ) -> Any:
         if self.readable:
-            return _host.prepare(rows, outs)
-        flat = [flattened((*row, *out)) for row, out in zip(rows, outs, strict=True)]
+            return _host.prepare(rows, outs, known)
+        flat = [
+            # kernels take addresses; operations on lists need one dimension
+            (*row, *out)
+            if self.engine is _triton and seen is not None and _in_order(out)
+            else flattened((*row, *out))
+            for row, out, seen in zip(rows, outs, known, strict=True)
+        ]
         width = len(rows[0]) if rows else 0
         return Calls(self.engine, [row[:width] for row in flat], [row[width:] for row in flat])
 
@@ -100,7 +121,7 @@ class Stack:
     def _part(self, pairs: Pairs, check: Sequence[int], axes: Axes) -> Tensor:
         """Return this process's sums over some leaves, and 1 if these are not finite."""
         rows = [row for row, there in zip(self.rows, self.axes, strict=True) if there == axes]
-        work = self._prepared(rows, [() for _ in rows])
+        work = self._prepared(rows, [() for _ in rows], [alike(row) for row in rows])
         sums, unit, finite = work.inner_products(pairs, check=check)
         device = next((x.device for row in rows for x in row if x is not None), None)
         wide = torch.float64 if device is None else _foreach.widest(device)
@@ -111,6 +132,10 @@ class Stack:
         # what only its unit keeps from underflowing is out of reach here, and shows
         true = torch.where((true == 0) & (scalars[:-1] != 0), torch.nan, true)
         return torch.cat([true, 1 - scalars[-1:]])
+
+
+def _in_order(out: Row) -> bool:
+    return all(x is None or x.is_contiguous() for x in out)
 
 
 def _engine_for(rows: Sequence[Row]) -> Any:

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from bloop_torch._leaves import (
+    Alike,
     Row,
     Vector,
+    alike,
     check_rows,
     check_separate,
     is_plain,
@@ -70,17 +72,21 @@ def step(
     compiling = torch.compiler.is_compiling()
     sharded = compiling and any(x is not None and is_sharded(x) for row in rows for x in row)
     hidden = compiling and not sharded
+    known = [None if compiling else alike(row) for row in rows]
     if not hidden:
-        check_rows(rows, NAMES)
-        rows = [agreed(row, NAMES) for row in rows]
-    outs = [(direction_for(row, inplace), average_for(row, inplace)) for row in rows]
+        check_rows(rows, NAMES, known)
+        both = zip(rows, known, strict=True)
+        rows = [row if seen else agreed(row, NAMES) for row, seen in both]
+    outs = [_outputs(row, seen, inplace) for row, seen in zip(rows, known, strict=True)]
     if inplace and not hidden:
-        check_separate(rows, outs, NAMES)
+        check_separate(rows, outs, NAMES, known)
     if any(direction is not None for direction, _ in outs):
-        take: Any = call_hidden if hidden else write_step
-        if sharded:  # collectives are no part of a program
-            take = torch.compiler.disable(write_step)  # type: ignore[no-untyped-call]
-        take(rows, outs, lam, rho)
+        if hidden:
+            call_hidden(rows, outs, lam, rho)
+        elif sharded:  # collectives are no part of a program
+            torch.compiler.disable(write_step)(rows, outs, lam, rho)  # type: ignore[no-untyped-call]
+        else:
+            write_step(rows, outs, lam, rho, known)
     return [direction for direction, _ in outs], [average for _, average in outs]
 
 
@@ -98,6 +104,13 @@ def checked(name: str, value: float | Tensor, *, most: float | None = None) -> A
     if not 0 <= number <= highest or number == math.inf:
         raise ValueError(f"{name} must be a finite number in [0, {highest:g}]; found {number:g}")
     return number
+
+
+def _outputs(row: Row, seen: Alike | None, inplace: bool) -> tuple[Tensor | None, Tensor | None]:
+    """Return the memory that the direction and the next average of a leaf go to."""
+    if inplace and seen is not None and seen.dtype is not None and all(seen.addresses):
+        return row[1], row[2]
+    return direction_for(row, inplace), average_for(row, inplace)
 
 
 def direction_for(row: Row, inplace: bool) -> Tensor | None:

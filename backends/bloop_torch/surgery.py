@@ -153,7 +153,7 @@ class Surgery:
 
         Returns:
             ``bloop_ref.Diagnostics`` if asked for: floats on the CPU, else scalar tensors that have
-            not been waited for; ``None`` for a method without a matrix.
+            not been waited for.
 
         Raises:
             RuntimeError: a gradient is missing.

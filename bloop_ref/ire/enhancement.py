@@ -7,11 +7,11 @@ import array_api_compat
 
 from bloop_ref.aliases import Array, Scalar, Schedule, Vector
 from bloop_ref.arrays import kind, quiet
-from bloop_ref.driver import memory_dtypes, zeros
+from bloop_ref.driver import memory_dtypes, watched_finite, zeros
 from bloop_ref.ire.amplification import amplified, mask_leaves
 from bloop_ref.ire.flatness import Convention, Part, Ties, check_mask_options, flattest
 from bloop_ref.linear import combination
-from bloop_ref.scalars import as_scalar, check_choice, check_schedule, known_false
+from bloop_ref.scalars import as_scalar, check_choice, check_schedule
 from bloop_ref.vectors import Stack, align, all_finite, choose
 
 
@@ -130,7 +130,7 @@ class IRE:
         stack = align(score=filled, **{"state.score": state.score})
         rho = _now("rho", self.rho, state, stack, most=1)
         after = combination(stack, (rho, 1 - rho), memory_dtypes(stack, 1, 0))
-        moved = self._all_finite(stack)
+        moved = watched_finite(self.nonfinite, ["score"], lambda: all_finite(stack, (0,)))
         if moved is not None:
             after = choose(stack, moved, after, stack.leaves[1])
         found, skipped = flattest(stack.of(after), self.fraction, self.convention, self.ties), 0
@@ -143,15 +143,6 @@ class IRE:
             state.count,
             stack.counter(state.skipped + skipped),
         )
-
-    def _all_finite(self, stack: Stack) -> Array | None:
-        """Return whether the score is finite, unread; ``None`` where that does not matter."""
-        if self.nonfinite == "propagate":
-            return None
-        finite = all_finite(stack, (0,))
-        if self.nonfinite == "raise" and known_false(lambda: finite):
-            raise FloatingPointError("score must be finite; found NaN or infinity in it")
-        return finite
 
     @quiet
     def step(self, before: Vector, after: Vector, state: IREState) -> tuple[Vector, IREState]:

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bloop_ref.aliases import Scalar, Schedule
-from bloop_ref.diagnostics import all_pairs
 from bloop_ref.gram_method import GramMethod
-from bloop_ref.gramian import Gramian, Pairs
+from bloop_ref.gramian import Gramian
 from bloop_ref.scalars import clip, known_false, positive_part, ratio, root, where
 from bloop_ref.surgery.mgda import at_hand
 
@@ -48,10 +47,6 @@ class CAGrad(GramMethod):
     def reads_values(self, losses: int) -> bool:
         """Whether there are more than two losses."""
         return losses > 2
-
-    def pairs(self, losses: int) -> Pairs:
-        """Return all pairs."""
-        return all_pairs(losses)
 
     def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
         """Return 1 / K + c ||g_0|| w_k / ||g_w||."""

@@ -7,9 +7,8 @@ from typing import Any
 import array_api_compat
 
 from bloop_ref.aliases import Rows, Scalar
-from bloop_ref.diagnostics import all_pairs
 from bloop_ref.gram_method import GramMethod
-from bloop_ref.gramian import Gramian, Pairs
+from bloop_ref.gramian import Gramian
 from bloop_ref.scalars import ratio, where
 
 
@@ -34,10 +33,6 @@ class MGDA(GramMethod):
     def reads_values(self, losses: int) -> bool:
         """Whether there are more than two losses."""
         return losses > 2
-
-    def pairs(self, losses: int) -> Pairs:
-        """Return all pairs."""
-        return all_pairs(losses)
 
     def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
         """Return w."""

@@ -10,9 +10,7 @@ import numpy as np
 
 from bloop_ref.aliases import Scalar
 from bloop_ref.arrays import device
-from bloop_ref.diagnostics import all_pairs
 from bloop_ref.gram_method import GramMethod
-from bloop_ref.gramian import Pairs
 from bloop_ref.scalars import add_at
 
 Orders: TypeAlias = Sequence[Sequence[Any]]
@@ -51,10 +49,6 @@ class Ordered(GramMethod):
             met = [j for j in row if j != i or not self.may_meet_itself or row.count(i) > 1]
             if not all(type(j) is int for j in row) or sorted(met) != others:
                 raise ValueError(f"orders[{i}] must hold each of {others} once; found {list(row)}")
-
-    def pairs(self, losses: int) -> Pairs:
-        """Return all pairs."""
-        return all_pairs(losses)
 
     def altered(self, size: int, sides: int, meeting: Meeting) -> list[list[Scalar]]:
         """Return each of the first gradients after all its meetings, over all gradients."""

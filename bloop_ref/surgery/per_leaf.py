@@ -67,32 +67,41 @@ class PerLeaf(Method):
 
     def step(self, gradients: Sequence[Vector], state: Any, **given: Scalar) -> tuple[Vector, Any]:
         """Return the direction and the next states; see ``Method.step``."""
-        self.check_losses("gradients", len(gradients))
-        stack, rows = _leaf_by_leaf(gradients)
-        if type(state) is not tuple or len(state) != len(rows):
-            found = len(state) if type(state) is tuple else type(state).__name__
-            raise ValueError(
-                f"state must have one entry per leaf: required {len(rows)}, found {found}"
-            )
+        stack, rows = self._leaf_by_leaf(gradients, state)
         taken = [
             (None, old) if all(x is None for x in row) else self.method.step(row, old, **given)
             for row, old in zip(rows, state, strict=True)
         ]
         return stack.unflatten(tuple(d for d, _ in taken)), tuple(new for _, new in taken)
 
-    def diagnostics(self, gradients: Sequence[Vector], state: Any) -> Any:
-        """Return one ``Diagnostics`` per leaf, ``None`` for a leaf that no gradient has."""
-        return tuple(
-            None if all(x is None for x in row) else self.method.diagnostics(row, old)
-            for row, old in zip(_leaf_by_leaf(gradients)[1], state, strict=True)
-        )
+    def read(self, gradients: Sequence[Vector], state: Any) -> Stack:
+        """Return the vectors that the next step reads, all leaves together; see ``Method.read``.
+
+        A leaf that no gradient has is not read. So ``diagnostics`` are those of the long vectors,
+        as of any method; those of leaf k are ``method.diagnostics`` of it and ``state[k]``.
+        """
+        stack, rows = self._leaf_by_leaf(gradients, state)
+        size = len(gradients) + self.method.remembers(len(gradients))
+        absent = ((None,),) * size
+        read = [
+            absent if all(x is None for x in row) else self.method.read(row, old).leaves
+            for row, old in zip(rows, state, strict=True)
+        ]
+        vectors = [tuple(leaves[j][0] for leaves in read) for j in range(size)]
+        return align(**{f"vectors[{j}]": stack.unflatten(x) for j, x in enumerate(vectors)})
 
     def direct(self, stack: Stack, scalars: Any, **given: Scalar) -> Any:
         """Refuse: there is no direction of all leaves together."""
         raise NotImplementedError("PerLeaf has a direction for every leaf")
 
-
-def _leaf_by_leaf(gradients: Sequence[Vector]) -> tuple[Stack, list[Leaves]]:
-    """Return the stack of some gradients, and for each leaf those of all of them."""
-    stack = align(**{f"gradients[{k}]": vector for k, vector in enumerate(gradients)})
-    return stack, list(zip(*stack.leaves, strict=True))
+    def _leaf_by_leaf(self, gradients: Sequence[Vector], state: Any) -> tuple[Stack, list[Leaves]]:
+        """Check the arguments; return the gradients' stack, and for each leaf those of all."""
+        self.check_losses("gradients", len(gradients))
+        stack = align(**{f"gradients[{k}]": vector for k, vector in enumerate(gradients)})
+        rows = list(zip(*stack.leaves, strict=True))
+        if type(state) is not tuple or len(state) != len(rows):
+            found = len(state) if type(state) is tuple else type(state).__name__
+            raise ValueError(
+                f"state must have one entry per leaf: required {len(rows)}, found {found}"
+            )
+        return stack, rows

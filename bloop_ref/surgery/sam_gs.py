@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from bloop_ref.aliases import Leaves, Rows, Scalar, Schedule, Vector
 from bloop_ref.arrays import beside, join, parts, quiet
-from bloop_ref.gramian import Gramian
+from bloop_ref.gramian import Gramian, Pairs
 from bloop_ref.linear import combination, gramian
 from bloop_ref.method import Method
 from bloop_ref.scalars import as_scalar, check_range, minimum, ratio, root, where
@@ -78,18 +78,22 @@ class SamGS(Method):
         """Return (h, beta1^0, beta2^0)."""
         return Fraction(0), Fraction(1), Fraction(1)
 
+    def pairs(self, losses: int) -> Pairs:
+        """Return the squared norms of the gradients."""
+        return tuple((k, k) for k in range(losses))
+
     def direct(
         self, stack: Stack, scalars: Any, *, gram: Gramian | None = None, **given: Scalar
     ) -> tuple[Leaves, Any]:
         """Return the direction of gradients and updated momenta, and the next scalars.
 
-        Where the gradients are parts of longer ones, ``gram`` has the squared norms of the whole;
-        all else is entry by entry.
+        ``gram``, from an engine that measures vectors in its own way, has what ``pairs`` asks for,
+        of the whole where the gradients are parts of longer ones; all else is entry by entry.
         """
         losses = len(stack.leaves) // 2
         gradients = stack.of(*stack.leaves[:losses])
         if gram is None:
-            gram = gramian(gradients, [(k, k) for k in range(losses)])
+            gram = gramian(gradients, self.pairs(losses))
         h, *decays = scalars
         beta1, beta2 = self.beta1, self.beta2
         similarity = _similarity(gram, losses)

@@ -100,15 +100,7 @@ def measure(
             entries = sum(leaf.size for leaf in leaves[0])
             memory.append(growth(run) / 4 / entries if counted is None else counted)
             runs.append(run)
-    seconds: list[list[float]] = [[] for _ in runs]
-    gc.collect()
-    with heap(kind):
-        for _ in range(rounds):
-            for run, times in zip(runs, seconds, strict=True):
-                run()  # what ran before has emptied the cache and woken other threads
-                started = time.perf_counter()
-                run()
-                times.append(time.perf_counter() - started)
+    seconds = interleaved(runs, rounds, kind, time.perf_counter)
     return [
         Row(
             contestant.name,
@@ -118,6 +110,22 @@ def measure(
         )
         for contestant, times, allocated in zip(contestants, seconds, memory, strict=True)
     ]
+
+
+def interleaved(
+    runs: Sequence[Run], rounds: int, kind: str, clock: Callable[[], float]
+) -> list[list[float]]:
+    """Return for each contestant its seconds in every round, in which all take turns."""
+    seconds: list[list[float]] = [[] for _ in runs]
+    gc.collect()
+    with heap(kind):
+        for _ in range(rounds):
+            for run, times in zip(runs, seconds, strict=True):
+                run()  # what ran before has emptied the cache and woken other threads
+                started = clock()
+                run()
+                times.append(clock() - started)
+    return seconds
 
 
 def growth(run: Run) -> float:

@@ -1,10 +1,14 @@
-"""A program for several devices: every method in ``shard_map`` takes the reference's steps."""
+"""A program for several devices: every method in ``shard_map`` takes the reference's steps.
+
+So do micro-batches.
+"""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
@@ -66,9 +70,40 @@ def require_reference(case: Case) -> None:
         assert (int(state.count), int(state.skipped)) == (int(own.count), int(own.skipped))
 
 
+def require_accumulation() -> None:
+    """Raise unless micro-batches in ``shard_map`` take the step that they take outside."""
+
+    def optimiser(axis_name: Any) -> Any:
+        return bloop_jax.accumulate(
+            optax.chain(bloop_jax.bloop(0.5, 0.25, axis_name=axis_name), optax.sgd(1.0)), 2
+        )
+
+    mesh = jax.make_mesh((jax.device_count(),), ("x",), axis_types=(AxisType.Auto,))
+    g, a = (jnp.arange(8.0) * k for k in (2, -4))
+    start = optimiser(None).init(g)
+    specs = jax.tree.map(lambda leaf: P("x") if leaf.ndim else P(), start)
+
+    def two(axis_name: Any) -> Any:
+        update = optimiser(axis_name).update
+
+        def run(g: Any, a: Any, state: Any) -> Any:
+            nothing, state = update(bloop_jax.Gradients(g, a), state, g)
+            return nothing, *update(bloop_jax.Gradients(2 * g, a), state, g)
+
+        return run
+
+    mapped = jax.shard_map(
+        two("x"), mesh=mesh, in_specs=(P("x"), P("x"), specs), out_specs=(P("x"), P("x"), specs)
+    )
+    found, required = jax.jit(mapped)(g, a, start), jax.jit(two(None))(g, a, start)
+    jax.tree.map(np.testing.assert_array_equal, found, required)
+    assert required[1].any()
+
+
 if __name__ == "__main__":
     for name, case in CASES.items():
         if not isinstance(case.method, PerLeaf):
             print(name, flush=True)
             require_reference(case)
+    require_accumulation()
     print("methods on", jax.device_count(), "devices")

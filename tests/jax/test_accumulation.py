@@ -63,6 +63,15 @@ def test_scan_over_micro_batches_keeps_none_and_dtypes() -> None:
     assert (int(state.seen), int(state.inner[0].count)) == (0, 2)
 
 
+def test_a_run_may_go_on_with_fewer_micro_batches() -> None:
+    """What has been seen by then makes the step."""
+    g, zero = jnp.array([8.0, 4.0]), jnp.zeros(2)
+    _, state = run(bloop_jax.accumulate(optimiser(), 5), [g] * 3, [zero] * 3)
+    updates, state = bloop_jax.accumulate(optimiser(), 2).update(zero, state, zero, aux_grads=zero)
+    np.testing.assert_array_equal(updates, [-6.0, -3.0])
+    assert int(state.seen) == 0
+
+
 def test_every_must_be_positive() -> None:
     with pytest.raises(ValueError, match="every must be at least 1; found 0"):
         bloop_jax.accumulate(optimiser(), 0)

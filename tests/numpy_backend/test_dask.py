@@ -32,3 +32,28 @@ def test_two_steps_are_one_lazy_graph(gradient: Any) -> None:
     for x, y in zip(found + ema, required + numpy_state.ema, strict=True):
         assert x.dtype == y.dtype
         np.testing.assert_array_max_ulp(x, y)
+
+
+def test_a_state_that_is_persisted_and_fed_back_keeps_the_graph_as_it_is(gradient: Any) -> None:
+    """As docs/numpy.md says to; a lazy state holds all steps before it."""
+    bloop = bloop_ref.Bloop(0.5, 0.25)
+
+    def sizes(persist: Any) -> list[int]:
+        found, state = [], None
+        for number in range(4):
+            lazy = [[da.from_array(x) for x in gradient(2 * number + k)] for k in range(2)]
+            state = bloop.init(lazy[0]) if state is None else state
+            direction, state = bloop.step(lazy, state)
+            graphs = [x.__dask_graph__() for x in (*direction, *state.ema)]
+            found.append(len({key for graph in graphs for key in graph}))
+            direction, state = persist(direction, state)
+        assert state is not None
+        np.testing.assert_array_equal(state.count.compute(), 4)
+        return found
+
+    with dask.config.set(scheduler="synchronous"):
+        _, first, *others = sizes(dask.persist)
+        lazily = sizes(lambda *results: results)
+    assert others == [first, first]
+    assert lazily == sorted(set(lazily))
+    assert lazily[-1] > 2 * first

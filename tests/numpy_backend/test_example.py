@@ -1,9 +1,10 @@
-"""The example of the documentation: every one of its steps is the reference's."""
+"""The example of the documentation: every one of its steps is the reference's, also resumed."""
 
 import runpy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bloop_numpy
@@ -13,9 +14,12 @@ from bloop_proofs.tolerances import average_bound, direction_bound, norm
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "numpy_loop.py"
 MOST_LINES = 40
+"""Lines that the user writes: blank ones, comments and docstrings are not counted."""
 
 
-def test_numpy_example_takes_the_references_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numpy_example_takes_the_references_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     step, steps, u = bloop_numpy.step, [], 2.0**-24
 
@@ -34,6 +38,17 @@ def test_numpy_example_takes_the_references_steps(monkeypatch: pytest.MonkeyPatc
         return found
 
     monkeypatch.setattr(bloop_numpy, "step", watched)
-    assert runpy.run_path(str(EXAMPLE))["train"](steps=100) > 0.9
-    assert len(steps) == 100
-    assert len(EXAMPLE.read_text().splitlines()) < MOST_LINES
+    train = runpy.run_path(str(EXAMPLE))["train"]
+    assert train(100, tmp_path / "whole.npz") > 0.9
+    train(50, tmp_path / "half.npz")
+    train(100, tmp_path / "half.npz")
+    assert len(steps) == 200
+    with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "half.npz") as resumed:
+        assert len(whole.files) == 5
+        for name in whole.files:
+            np.testing.assert_array_equal(resumed[name], whole[name])
+
+
+def test_the_example_is_short() -> None:
+    lines = [line.strip() for line in EXAMPLE.read_text().splitlines()]
+    assert sum(bool(x) and x[0] != "#" and x[:3] != '"""' for x in lines) < MOST_LINES

@@ -74,6 +74,32 @@ def test_missing_leaves_are_zero_and_unwanted_ones_unwritten() -> None:
     np.testing.assert_array_equal(out, y[0])
 
 
+@pytest.mark.parametrize("count", [1, 3, 6, 9])
+def test_all_pairs_of_many_vectors_are_exact(count: int, threads: int) -> None:
+    vectors = vectors_of((3, (1 << 14) + 5, 40_000), "float32", count)
+    # in no order, some twice, some both ways round
+    every = [(i, j) for i in range(count) for j in range(count)]
+    pairs = [every[k] for k in np.random.default_rng(2).permutation(len(every))] + every[:7]
+    wide = np.array([np.concatenate(v).astype(np.float64) for v in vectors])
+    sums, _ = kernels.inner_products(table_of(vectors), pairs)
+    assert sums == [wide[i] @ wide[j] for i, j in pairs]
+
+
+def test_a_missing_leaf_makes_no_product_of_many_infinite() -> None:
+    count = 5
+    vectors: list[list[Any]] = vectors_of((7, 50), "float64", count)
+    for k, vector in enumerate(vectors):
+        vector[0][0] = np.inf
+        if k:
+            vector[0] = None
+    pairs = [(i, j) for i in range(count) for j in range(i, count)]
+    leaves = kernels.table(addresses(vectors), [7, 50], "float64")
+    sums, _ = kernels.inner_products(leaves, pairs)
+    assert sums == [
+        np.inf if pair == (0, 0) else vectors[pair[0]][1] @ vectors[pair[1]][1] for pair in pairs
+    ]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf])
 def test_one_bad_entry_at_the_end_is_seen(dtype: str, bad: float, threads: int) -> None:

@@ -186,6 +186,20 @@ def test_state_of_another_tree() -> None:
         bloop.step([G, G], [*State((G,), (), 0, 0)])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["count", "skipped"])
+def test_counters_of_a_state(name: str) -> None:
+    bloop = Bloop(0.5, 0.5)
+    for value, error, found in (
+        (-1, ValueError, "found -1"),
+        (np.asarray(-1), ValueError, "found -1"),
+        (1.0, TypeError, "found 1.0"),
+        (np.ones(2, int), TypeError, r"found an array of shape \(2,\) and dtype int64"),
+    ):
+        state: Any = bloop.init(G)
+        with pytest.raises(error, match=rf"^state\.{name} must be an integer >= 0; {found}$"):
+            bloop.step([G, G], state._replace(**{name: value}))
+
+
 def test_state_of_another_method() -> None:
     bloop, levels = Bloop(0.5, 0.5), HierarchicalBloop([0.5, 0.5], 0.5)
     expected = "gradients: required {} remembered vectors and scalars, found {}"

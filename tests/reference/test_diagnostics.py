@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop_proofs import tolerances
-from bloop_ref import Bloop, diagnostics, project_orthogonal, update_ema
+from bloop_ref import (
+    Bloop,
+    HierarchicalBloop,
+    diagnostics,
+    project_orthogonal,
+    surgery,
+    update_ema,
+)
 
 U = {"float32": 2.0**-24, "float64": 2.0**-53}
 
@@ -87,3 +94,49 @@ def test_the_coefficient_is_what_the_projection_takes_out() -> None:
     a, e = np.array([3.0, 1.0]), np.array([2.0, 0.0])
     coefficient = diagnostics(e, a, e).coefficient
     np.testing.assert_array_equal(a - coefficient * e, project_orthogonal(a, e))
+
+
+@pytest.mark.parametrize("project_on", ["previous", "updated"])
+def test_leaf_by_leaf_the_long_vectors_are_seen(project_on: Any) -> None:
+    bloop = Bloop(0.5, 0.25, project_on=project_on)
+    g, a, e = ([v[:3], v[3:]] for v in np.random.default_rng(16).normal(size=(3, 5)))
+    state = bloop.init(g)
+    by_leaf = tuple(state._replace(memory=(leaf,)) for leaf in e)
+    found = surgery.PerLeaf(bloop).diagnostics([g, a], by_leaf)
+    assert found == bloop.diagnostics([g, a], state._replace(memory=(e,)))
+    unused = surgery.PerLeaf(bloop).diagnostics([[g[0], None], [a[0], None]], by_leaf)
+    assert unused == bloop.diagnostics([g[:1], a[:1]], state._replace(memory=(e[:1],)))
+
+
+@pytest.mark.parametrize(
+    ("method", "losses", "names"),
+    [
+        (surgery.MGDA(), 1, ("main",)),
+        (surgery.PCGrad(), 2, ("main", "aux")),
+        (Bloop(0.5, 0.5), 2, ("main", "aux", "ema")),
+        (surgery.PerLeaf(Bloop(0.5, 0.5)), 2, ("main", "aux", "ema")),
+        (surgery.SamGS(), 2, ("main", "aux", "ema_0", "ema_1")),
+        (surgery.MGDA(), 3, ("main", "aux_1", "aux_2")),
+        (HierarchicalBloop([1, 1], 0.5), 3, ("main", "aux_1", "aux_2", "ema_0", "ema_1")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_numbers_have_flat_names(method: Any, losses: int, names: tuple[str, ...]) -> None:
+    gradients = list(np.random.default_rng(17).normal(size=(losses, 4)))
+    _, state = method.step(gradients, method.init(gradients[0], losses))
+    found = method.diagnostics(gradients, state)
+    flat = found.as_dict("of/")
+    assert found.names == names
+    for i, one in enumerate(names):
+        assert flat.pop(f"of/norm_{one}") is found.norms[i]
+        for j, other in enumerate(names[:i]):
+            assert flat.pop(f"of/cos_{other}_{one}") is found.cosines[j][i]
+    if names == ("main", "aux", "ema"):
+        assert flat.pop("of/coefficient") == found.coefficient
+    assert flat == {}
+
+
+def test_names_without_a_prefix_are_those_of_the_properties() -> None:
+    found = diagnostics(*np.random.default_rng(18).normal(size=(3, 4)))
+    assert all(getattr(found, name) == x for name, x in found.as_dict().items())
+    assert len(found.as_dict()) == 7

@@ -28,6 +28,7 @@ OF_ENGINES: dict[str, Any] = {
     "updated": Bloop(0.5, 0.25, project_on="updated", nonfinite="propagate"),
     "meta-balance": surgery.MetaBalance(),
     "pcgrad": surgery.PCGrad(0.5),
+    "sam-gs": surgery.SamGS(),
 }
 
 

@@ -218,10 +218,15 @@ def test_diagnostics_of_both_steps() -> None:
     assert float(full.residual) == -12 / (5 * 4)
     room = 2 * unit_roundoff([g_main])  # of a root of a difference near 1, and a product
     assert abs(float(full.drift) - np.sqrt(34) / 5) <= 2 * room
+    named = full.as_dict("x/")
+    assert (named["x/residual"], named["x/norm_held"]) == (full.residual, full.norm_held)
     between = method.diagnostics([g_main], state_of(ema, held, count=1))
     assert isinstance(between, every.StepBetween)
     found = (between.norm_mixed, between.norm_ema, between.norm_held, between.coefficient)
     assert [float(x) for x in found] == [5.0, 4.0, 3.0, 0.75]
+    assert sorted(between.as_dict()) == sorted(
+        ["norm_mixed", "norm_ema", "norm_held", "cos_mixed_ema", "cos_mixed_held", "cos_ema_held"]
+    )
     with pytest.raises(AttributeError, match=r"come with a full step$"):
         _ = between.cos_aux_ema
 

@@ -150,8 +150,8 @@ def test_vectors_without_any_leaf(absent: Any) -> None:
     assert update_ema(absent, absent, rho=0.5) == absent
     assert hierarchical_direction([absent] * 3, [absent] * 2, lams=[1, 1]) == absent
     assert float(inner_products([absent])[0][0]) == 0
-    norms, cosines = diagnostics(absent, absent, absent)
-    assert set(map(float, [*norms, *chain(*cosines)])) == {0.0}
+    found = diagnostics(absent, absent, absent)
+    assert set(map(float, [*found.norms, *chain(*found.cosines)])) == {0.0}
     bloop = Bloop(0.5, 0.5, init="first")
     direction, state = bloop.step([absent, absent], bloop.init(absent))
     assert (direction, state.ema) == (absent, absent)

@@ -218,8 +218,8 @@ def test_leaf_by_leaf_there_are_diagnostics_and_no_one_direction() -> None:
     gradients = [[G, None, None], [A, B, None]]
     state = per_leaf.init([G, B, G])
     found = per_leaf.diagnostics(gradients, state)
-    assert found[0] == surgery.Mixed(0.5).diagnostics([G, A], state[0])
-    assert found[1] == surgery.Mixed(0.5).diagnostics([None, B], state[1])
-    assert found[2] is None
+    assert found == surgery.Mixed(0.5).diagnostics(gradients, surgery.Mixed(0.5).init([G, B, G]))
+    with pytest.raises(ValueError, match="one entry per leaf: required 3, found 2"):
+        per_leaf.diagnostics(gradients, state[:2])
     with pytest.raises(NotImplementedError, match="a direction for every leaf"):
         per_leaf.direct(align(g=G), ())

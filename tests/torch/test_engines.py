@@ -10,14 +10,8 @@ import pytest
 import torch
 
 from bloop_torch import _foreach, _triton
-from tests.torch.engines_support import (
-    CASES,
-    LEAVES,
-    SINGLE,
-    Counter,
-    normal,
-    take_step,
-)
+from tests.torch.engine_launches import LEAVES, count
+from tests.torch.engines_support import CASES
 
 NO_TRITON = "Triton's kernels are for GPUs"
 
@@ -40,7 +34,7 @@ def test_kernels() -> None:
     """Every case in one process, which may choose the interpreter."""
     pytest.importorskip("triton", reason=NO_TRITON)
     outcome = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.torch.engines_support"],
+        [sys.executable, "-W", "ignore", "-m", "tests.torch.engine_launches"],
         env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -58,14 +52,13 @@ def test_the_kernels_are_not_used_without_a_gpu() -> None:
 
 
 def test_operations_do_not_grow_with_the_leaves() -> None:
-    counts = []
-    for leaves in (2, LEAVES):
-        rows = [tuple(normal(5, SINGLE, 3 * k + j) for j in range(3)) for k in range(leaves)]
-        with Counter() as counter:
-            take_step(_foreach, rows, (0,))
+    for driven in (False, True):
         # two of a list of tensors are one of it
-        counts.append([name for name in counter.found if name != "aten::cat"])
-    assert counts[0] == counts[1]
+        few, many = (
+            [name for name in count(_foreach, leaves, driven=driven)[0] if name != "aten::cat"]
+            for leaves in (2, LEAVES)
+        )
+        assert few == many
 
 
 @pytest.mark.slow

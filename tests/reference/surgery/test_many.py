@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bloop_proofs import tolerances
 from bloop_ref import Gramian, surgery
-from bloop_ref.diagnostics import all_pairs
+from bloop_ref.gramian import all_pairs
 
 POSITIVE = st.builds(Fraction, st.integers(1, 9), st.integers(1, 9))
 ORDERS = st.tuples(*[st.permutations([j for j in range(3) if j != i]) for i in range(3)])

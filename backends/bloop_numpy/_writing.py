@@ -1,8 +1,8 @@
-"""The kernels themselves: compiled at first use, kept on disk, on addresses of leaves.
+"""The kernel that combines: compiled at first use, kept on disk, on addresses of leaves.
 
-Both walk blocks of leaves, in parts that threads share. Entries are turned into float64 in
-registers: memory is what they wait for. Only two rows over three vectors, a step of Bloop, need
-less time than that takes where a cache holds them.
+It walks blocks of leaves, in parts that threads share. Entries are turned into float64 in
+registers: memory is what it waits for. Only two rows over three vectors, a step of Bloop, need less
+time than that takes where a cache holds them.
 """
 
 from typing import Any
@@ -13,103 +13,7 @@ from numba import njit, prange
 from bloop_numpy._lanes import WIDTH, at, kept, load, plus, same, store
 
 BLOCK = 1 << 14
-"""Entries whose products are added up apart, whatever the threads."""
-
-NEAR = 1 << 10
-"""Entries of several vectors that stay in the nearest cache from one pair to the next."""
-
-
-@njit
-def _scaled(x: Any, scale: float) -> float:
-    # apart, so that the two factors of a product are not multiplied with each other first
-    return np.float64(x) * scale
-
-
-@njit(fastmath={"reassoc", "contract"})
-def _dot(x: Any, y: Any, n: int, scale: float) -> float:
-    total = 0.0
-    if scale == 1.0:
-        for i in range(n):
-            total += np.float64(x[i]) * np.float64(y[i])
-    else:
-        for i in range(n):
-            total += _scaled(x[i], scale) * _scaled(y[i], scale)
-    return total
-
-
-@njit(fastmath={"reassoc", "contract"})
-def _both(x: Any, y: Any, n: int) -> tuple[float, float]:
-    product, square = 0.0, 0.0
-    for i in range(n):
-        a, e = np.float64(x[i]), np.float64(y[i])
-        product += a * e
-        square += e * e
-    return product, square
-
-
-@njit
-def _peak(x: Any, n: int, mask: Any, peak: Any) -> Any:
-    for i in range(n):
-        peak = max(peak, np.int64(x[i] & mask))
-    return peak
-
-
-@njit
-def _read(
-    table: Any, pairs: Any, columns: Any, scale: float, start: int, stop: int, sums: Any, peaks: Any
-) -> None:
-    addresses, sizes, first, leaf_of, _, like, mask = table
-    # <x, y> and <y, y>, which two vectors are projected by: each entry is turned wide only once
-    both = len(pairs) == 2 and scale == 1.0 and pairs[0, 1] == pairs[1, 0] == pairs[1, 1]
-    for block in range(start, stop):
-        leaf = leaf_of[block]
-        low = (block - first[leaf]) * BLOCK
-        high = min(low + BLOCK, sizes[leaf])
-        for i in range(low, high, NEAR):
-            n = min(NEAR, high - i)
-            x, y = (addresses[pairs[0, 0], leaf], addresses[pairs[0, 1], leaf]) if both else (0, 0)
-            if x != 0 and y != 0:
-                product, square = _both(at(x, i, like), at(y, i, like), n)
-                sums[block, 0] += product
-                sums[block, 1] += square
-            else:
-                for p in range(len(pairs)):
-                    x, y = addresses[pairs[p, 0], leaf], addresses[pairs[p, 1], leaf]
-                    if x != 0 and y != 0:
-                        sums[block, p] += _dot(at(x, i, like), at(y, i, like), n, scale)
-            for c in range(len(columns)):
-                x = addresses[columns[c], leaf]
-                if x != 0:
-                    peaks[block, c] = _peak(at(x, i, mask), n, mask, peaks[block, c])
-
-
-@njit
-def _gathered(sums: Any, peaks: Any) -> Any:
-    for block in range(1, len(sums)):
-        for p in range(sums.shape[1]):
-            sums[0, p] += sums[block, p]
-        for c in range(peaks.shape[1]):
-            peaks[0, c] = max(peaks[0, c], peaks[block, c])
-    return sums[0], peaks[0]
-
-
-@kept()
-def read(table: Any, pairs: Any, columns: Any, scale: float) -> Any:
-    """Return the sums of pairs, and the largest magnitudes of columns as bits, by one thread."""
-    blocks = len(table[3])
-    sums, peaks = np.zeros((blocks + 1, len(pairs))), np.zeros((blocks + 1, len(columns)), np.int64)
-    _read(table, pairs, columns, scale, 0, blocks, sums, peaks)
-    return _gathered(sums, peaks)
-
-
-@kept(parallel=True)
-def read_shared(table: Any, pairs: Any, columns: Any, scale: float) -> Any:
-    """Do as ``read`` does, each part of the blocks by a thread."""
-    blocks, bounds = len(table[3]), table[4]
-    sums, peaks = np.zeros((blocks + 1, len(pairs))), np.zeros((blocks + 1, len(columns)), np.int64)
-    for part in prange(len(bounds) - 1):
-        _read(table, pairs, columns, scale, bounds[part], bounds[part + 1], sums, peaks)
-    return _gathered(sums, peaks)
+"""Entries that are looked up together."""
 
 
 @njit
