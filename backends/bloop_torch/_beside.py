@@ -14,7 +14,7 @@ from bloop_ref.gram_method import GramMethod
 from bloop_ref.gramian import all_pairs
 from bloop_ref.surgery import SamGS
 from bloop_torch._diagnostics import together
-from bloop_torch._driver import Outcome, Step, raise_if_bad, settled, take_step, unscaled
+from bloop_torch._driver import Outcome, Step, all_of, raise_if_bad, settled, take_step, unscaled
 from bloop_torch._leaves import Row
 from bloop_torch._shards import is_sharded, local, spread
 from bloop_torch._stack import Stack
@@ -24,9 +24,12 @@ def take_leafwise_step(
     rows: Sequence[Row], step: Step, states: Sequence[State], method: GramMethod
 ) -> tuple[Outcome, tuple[State, ...]]:
     """Take a step of a method on every leaf by itself, with a state for each."""
+    if method.nonfinite == "raise":  # before any leaf moves
+        for row in rows:
+            raise_if_bad(step, Stack([row], [()]).gramian((), check=step.check)[1])
     direction: list[Tensor | None] = []
     after: list[State] = []
-    flags: list[Tensor | bool] = []
+    flags: list[tuple[Tensor | bool, Tensor | bool]] = []
     seen: list[Diagnostics] = []
     for row, state in zip(rows, states, strict=True):
         if all(x is None for x in row):
@@ -37,13 +40,18 @@ def take_leafwise_step(
         outcome = take_step([(*row, *state.memory)], of_leaf, method)
         direction += outcome.direction
         after.append(settled(state, outcome))
-        flags.append(outcome.moved)
+        flags.append((outcome.moved, outcome.finite))
         seen += [] if outcome.diagnostics is None else [outcome.diagnostics]
-    tensors = [flag for flag in flags if isinstance(flag, Tensor)]
-    moved = torch.stack([x.to(tensors[0].device) for x in tensors]).all() if tensors else all(flags)
+    moved, finite = (_all([pair[k] for pair in flags]) for k in range(2))
     size = step.losses + method.remembers(step.losses)
     whole = together(seen, step.losses, size) if step.diagnose else None
-    return Outcome(direction, None, moved, whole), tuple(after)
+    return Outcome(direction, None, moved, finite, whole), tuple(after)
+
+
+def _all(flags: Sequence[Tensor | bool]) -> Tensor | bool:
+    """Return whether all flags are true, without waiting for those that are tensors."""
+    tensors = [flag for flag in flags if isinstance(flag, Tensor)]
+    return torch.stack([x.to(tensors[0].device) for x in tensors]).all() if tensors else all(flags)
 
 
 def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outcome, Any]:
@@ -58,8 +66,9 @@ def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outco
             f"{type(step.method).__name__} is none of bloop_ref.surgery, has no matrix, and takes "
             "no sharded gradients (DTensor)"
         )
-    gram, finite = stack.gramian(diagonal, check=step.check)
-    raise_if_bad(step, finite)
+    gram, flags = stack.gramian(diagonal, check=step.check)
+    raise_if_bad(step, flags)
+    finite = all_of(flags, step.check)
     columns = [[_over(local(x), step.scale) for x in c] for c in zip(*rows, strict=True)]
     given = dict(step.given)
     if diagonal:  # only the norms need what the other processes have
@@ -75,7 +84,8 @@ def take_vector_step(rows: Sequence[Row], step: Step, state: Any) -> tuple[Outco
     ]
     after = optree.tree_map(lambda new, old: _kept(new, old, finite), after, state)
     seen = _seen(rows, getattr(after, "memory", ()), step) if step.diagnose else None
-    return Outcome(result, None, finite, seen), after
+    step.begun()
+    return Outcome(result, None, finite, finite, seen), after
 
 
 def _seen(rows: Sequence[Row], memory: Sequence[Any], step: Step) -> Diagnostics:

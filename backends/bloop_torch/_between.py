@@ -28,17 +28,22 @@ def names(owner: "Surgery", gathered: Sequence[Gathered]) -> tuple[str, ...]:
     return owner._phases if len(gathered) == owner.losses else (MIXED_PHASE,)
 
 
-def accumulated(owner: "Surgery", losses: Sequence[Tensor], scaler: Any) -> bool:
+def accumulated(owner: "Surgery", losses: Sequence[Tensor | None], scaler: Any) -> bool:
     """Add the gradient of main + lam aux by one backward pass, where the step wants no more.
 
     lam is that of the step. Return whether that was so: where a full step is due, or phases of one
-    have been entered, each loss needs a pass of its own.
+    have been entered, each loss needs a pass of its own; a step without an auxiliary loss has no
+    more than one.
     """
-    if owner.method.full(owner.count) or owner._gradients.began(owner._phases):
+    if (
+        owner.method.full(owner.count)
+        or owner._gradients.began(owner._phases)
+        or any(loss is None for loss in losses)
+    ):
         return False
     main, aux = losses
     method: Any = owner.method.at(owner.count, checked)
-    total = main + method.lam * aux
-    with owner._gradients.phase(MIXED_PHASE):
+    total: Any = main + method.lam * aux
+    with owner._gradients.phase(MIXED_PHASE, owner._begin):
         torch.autograd.backward(total if scaler is None else scaler.scale(total))
     return True

@@ -1,4 +1,9 @@
-"""What a checkpoint holds, and whether it belongs to the model and method that it is loaded for."""
+"""What a checkpoint holds: a snapshot of tensors by name, and plain values beside them.
+
+It is laid out for ``torch.distributed.checkpoint``, which loads into the tensors that the state of
+a fresh object offers: so every parameter that can get an average has a tensor in it, and which of
+these are no averages yet is said in words.
+"""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -10,58 +15,98 @@ from torch import Tensor
 
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
-from bloop_ref.scalars import check_choice
+from bloop_ref.surgery import PerLeaf
+from bloop_torch import _state
 from bloop_torch._memory import zeros
+from bloop_torch._parameters import unwrapped
+from bloop_torch._shards import is_sharded
 
 if TYPE_CHECKING:
     from bloop_torch.surgery import Surgery
 
-VERSION = 2
-KEYS = ("version", "method", "hyperparameters", "names", "count", "skipped", "memory", "scalars")
+VERSION = 3
 
 
 def saved(owner: "Surgery") -> dict[str, Any]:
     """Return a state: averages by name, what else is remembered in a list, counters, options."""
-    names, gram = list(owner.parameters), isinstance(owner.method, GramMethod)
-    vectors = owner.state.memory if gram else ()
+    names, vectors = unwrapped(owner.parameters), _vectors(owner)
     return {
         "version": VERSION,
         "method": type(owner.method).__name__,
         "hyperparameters": plain(owner.method),
         "names": names,
-        "count": owner.count,
-        "skipped": owner.skipped,
-        "memory": [
-            {name: x for name, x in zip(names, vector, strict=True) if x is not None}
-            for vector in vectors
+        "absent": [
+            [name for name, x in zip(names, vector, strict=True) if x is None] for vector in vectors
         ],
-        "scalars": optree.tree_leaves(owner.state.scalars if gram else owner.state),
+        "count": owner.count,
+        "skipped": owner.skipped.clone(),
+        "memory": [_offered(owner, names, vector) for vector in vectors],
+        "scalars": [
+            x.clone() if isinstance(x, Tensor) else x for x in optree.tree_leaves(_rest(owner))
+        ],
     }
 
 
 def load(owner: "Surgery", state: Mapping[str, Any], on_change: str) -> None:
     """Go on from a state; see ``Surgery.load_state_dict``. Nothing changes where it raises."""
-    _check(owner, state, on_change)
-    gram = isinstance(owner.method, GramMethod)
-    own, spec = optree.tree_flatten(owner.state.scalars if gram else owner.state)
+    _state.check_format(state, VERSION)
+    names = unwrapped(owner.parameters)
+    _state.check_names(state["names"], names)
+    skipped = _state.checked_counts(state)
+    if _state.check_on_change(on_change) == "raise":
+        _state.check_method(type(owner.method).__name__, plain(owner.method), state)
+    own, spec = optree.tree_flatten(_rest(owner))
+    _state.check_scalars(state["scalars"], own)
+    like = dict(zip(names, owner.parameters.values(), strict=True))
+    memory = _state.checked_memory(state, like, len(_vectors(owner)))
     pairs = zip(own, state["scalars"], strict=True)
     leaves = [torch.empty_like(x).copy_(y) if isinstance(x, Tensor) else y for x, y in pairs]
     rest = optree.tree_unflatten(spec, leaves)
-    if gram:
-        memory = tuple(
-            [_placed(owner, name, vector.get(name)) for name in owner.parameters]
-            for vector in state["memory"]
+    if isinstance(owner.method, GramMethod):
+        placed = tuple(
+            [_placed(owner, like[name], vector.get(name)) for name in names] for vector in memory
         )
-        rest = owner.state._replace(memory=memory, scalars=rest)
+        rest = owner.state._replace(memory=placed, scalars=rest)
     owner.state = rest
-    owner.count = int(state["count"])
-    owner.skipped.copy_(torch.as_tensor(state["skipped"]))
-    owner._moved = owner.count > int(owner.skipped)
-    owner._fresh = any(owner.method.starts(owner.losses)) and not owner._moved
+    owner.count = state["count"]
+    owner.skipped.fill_(skipped)
+    owner._moved = owner.count > skipped
+    inner = owner.method.method if isinstance(owner.method, PerLeaf) else owner.method
+    owner._fresh = any(inner.starts(owner.losses)) and not owner._moved
+    owner._replicas.start_over()
 
 
-def _placed(owner: "Surgery", name: str, stored: Tensor | None) -> Tensor | None:
-    return None if stored is None else zeros(owner.parameters[name], owner.method).copy_(stored)
+def _vectors(owner: "Surgery") -> Sequence[Sequence[Tensor | None]]:
+    """Return what is remembered by parameter."""
+    return owner.state.memory if isinstance(owner.method, GramMethod) else ()
+
+
+def _rest(owner: "Surgery") -> Any:
+    """Return what is remembered beside that."""
+    return owner.state.scalars if isinstance(owner.method, GramMethod) else owner.state
+
+
+def _offered(
+    owner: "Surgery", names: Sequence[str], vector: Sequence[Tensor | None]
+) -> dict[str, Tensor]:
+    """Return copies of the averages, and zeros to load into where there may be one some time."""
+    offered = {}
+    for name, parameter, x in zip(names, owner.parameters.values(), vector, strict=True):
+        if x is not None:
+            offered[name] = x.clone()
+        elif parameter.requires_grad:
+            offered[name] = zeros(parameter, owner.method)
+    return offered
+
+
+def _placed(owner: "Surgery", parameter: Tensor, stored: Tensor | None) -> Tensor | None:
+    """Return an average of this object's dtype, placed as the parameter is."""
+    if stored is None:
+        return None
+    own = zeros(parameter, owner.method)
+    if is_sharded(own) and is_sharded(stored):
+        stored = stored.redistribute(placements=own.placements)
+    return own.copy_(stored)
 
 
 def plain(method: Method) -> dict[str, Any]:
@@ -75,73 +120,15 @@ def plain(method: Method) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Method):
         return {"method": type(value).__name__, **plain(value)}
+    if hasattr(value, "tolist"):  # tensors, NumPy's scalars and arrays
+        return _plain(value.tolist())
     if isinstance(value, list | tuple):
         return [_plain(x) for x in value]
-    if isinstance(value, bool | int | str | None):
+    if isinstance(value, bool):
         return value
-    if isinstance(value, Tensor | Real):
+    for kind in (int, str):  # and nothing derived from them
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, Real):
         return float(value)
     return str(value) if isinstance(value, torch.dtype) else None
-
-
-def _check(owner: "Surgery", state: Mapping[str, Any], on_change: str) -> None:
-    if missing := [key for key in KEYS if key not in state]:
-        raise ValueError(f"state must be what state_dict returns; it lacks {missing}")
-    if state["version"] != VERSION:
-        raise ValueError(
-            f"state must have version {VERSION} of the format; found {state['version']!r}"
-        )
-    _check_names(list(state["names"]), list(owner.parameters))
-    check_choice("on_change", on_change, ("raise", "keep"))
-    own, stored = plain(owner.method), state["hyperparameters"]
-    if on_change == "raise":
-        _check_method(type(owner.method).__name__, own, state["method"], stored)
-    gram = isinstance(owner.method, GramMethod)
-    leaves = optree.tree_leaves(owner.state.scalars if gram else owner.state)
-    required = len(owner.state.memory) if gram else 0, [_shape(x) for x in leaves]
-    found = len(state["memory"]), [_shape(x) for x in state["scalars"]]
-    if found != required:
-        raise ValueError(
-            f"state must hold so many averages, and scalars of these shapes: {required}; "
-            f"found {found}"
-        )
-    for m, vector in enumerate(state["memory"]):
-        for name, x in vector.items():
-            if name not in owner.parameters or x.shape != owner.parameters[name].shape:
-                shape = tuple(owner.parameters[name].shape) if name in owner.parameters else None
-                raise ValueError(
-                    f"state['memory'][{m}][{name!r}] must have the shape of the parameter, "
-                    f"{shape}; found {tuple(x.shape)}"
-                )
-
-
-def _check_method(
-    name: str, own: Mapping[str, Any], stored_name: str, stored: Mapping[str, Any]
-) -> None:
-    """Raise where the method, or an option of it that is no function, has changed."""
-    changed = [
-        f"{key}={own[key]!r}, stored {stored.get(key)!r}"
-        for key in own
-        if own[key] != stored.get(key) and None not in (own[key], stored.get(key))
-    ]
-    if name != stored_name:
-        changed.insert(0, f"method {name}, stored {stored_name}")
-    if changed:
-        raise ValueError(
-            f"state was saved with another method or other hyper-parameters: {'; '.join(changed)}. "
-            "Pass on_change='keep' to go on with those of this object"
-        )
-
-
-def _check_names(found: Sequence[str], required: Sequence[str]) -> None:
-    if found != required:
-        lacking = sorted(set(required) - set(found))
-        unknown = sorted(set(found) - set(required))
-        raise ValueError(
-            "state must be of a model with the same parameters in the same order; "
-            f"it lacks {lacking} and has {unknown} besides"
-        )
-
-
-def _shape(leaf: Any) -> tuple[int, ...]:
-    return tuple(leaf.shape) if isinstance(leaf, Tensor) else ()

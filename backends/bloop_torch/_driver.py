@@ -1,12 +1,12 @@
 """One step of any method on rows of tensors: the direction, and what is remembered, in place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import optree
 import torch
-from torch import Tensor
+from torch import Tensor, empty_like
 
 from bloop_ref import Diagnostics, Gramian, State
 from bloop_ref.driver import start_rows
@@ -14,8 +14,9 @@ from bloop_ref.gram_method import GramMethod
 from bloop_ref.gramian import all_pairs
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
-from bloop_torch._leaves import Row, same_memory_order, writable
+from bloop_torch._leaves import Row
 from bloop_torch._stack import Stack
+from bloop_torch.step import usable
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class Step:
     """What is to be done.
 
     ``method`` has its numbers as they are at this step; ``scale`` is what the gradients have been
-    multiplied by; ``check`` are those that must be finite for the memory to move, and ``names``
-    what the user calls all of them; ``fresh`` makes gradients the first averages; ``given`` holds
-    the scalars that the method takes beside vectors.
+    multiplied by; ``check`` are those of which is asked whether they are finite, and ``watched``
+    those that must be for the memory to move; ``names`` is what the user calls all gradients;
+    ``fresh`` makes gradients the first averages; ``given`` holds the scalars that the method takes
+    beside vectors; ``begun`` is called before anything is written.
     """
 
     method: Method
@@ -33,18 +35,25 @@ class Step:
     scalars: Any
     scale: Any
     check: Sequence[int]
+    watched: Sequence[int]
     names: Sequence[str]
     fresh: bool
     given: Mapping[str, Any]
+    begun: Callable[[], None]
     diagnose: bool = False
 
 
 class Outcome(NamedTuple):
-    """The direction, the next scalars, whether the memory moved, and diagnostics if asked for."""
+    """The direction, the next scalars, and diagnostics if asked for.
+
+    ``moved`` says whether the memory moved, ``finite`` whether all gradients that were looked at
+    are finite.
+    """
 
     direction: list[Tensor | None]
     scalars: Any
     moved: Tensor | bool
+    finite: Tensor | bool
     diagnostics: Diagnostics | None
 
 
@@ -58,11 +67,14 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     direction = [_direction_for(row[:losses], row[-1]) for row in rows]
     outs = [(out, *row[losses:]) for out, row in zip(direction, rows, strict=True)]
     stack = Stack(rows, outs)
-    memory, moved = method.memory(losses), None
+    memory = method.memory(losses)
+    flags: Tensor | list[bool] | None = None
+    waits = False
     if step.fresh or method.project_on == "updated":
         # these write before they know what the direction reads
-        _, moved = stack.gramian((), check=step.check)
-        raise_if_bad(step, moved)
+        _, flags = stack.gramian((), check=step.check)
+        raise_if_bad(step, flags)
+        moved = all_of(flags, step.watched)
         if step.fresh:
             first, waits = start_rows(method, losses)
             moved = moved & False if waits else moved  # stays on the device that it is on
@@ -70,20 +82,25 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
         if method.project_on == "updated":
             _remember(stack, memory, moved, step)
     pairs = all_pairs(losses + len(memory)) if step.diagnose else method.pairs(losses)
-    gram, finite = stack.gramian(pairs, check=step.check if moved is None else ())
-    if moved is None:
-        moved = finite
-        raise_if_bad(step, moved)
+    gram, found = stack.gramian(pairs, check=step.check if flags is None else ())
+    if flags is None:
+        flags = found
+        raise_if_bad(step, flags)
+        moved = all_of(flags, step.watched)
     gram = unscaled(gram, step)
     row, scalars = _weights(method, gram, step, stack)
     keeps = method.project_on == "previous"
-    weights = [_scaled(row, losses, 1, step.scale)]
-    weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
+    weights = [row, *memory]
+    if isinstance(step.scale, Tensor) or step.scale != 1:
+        weights = [_scaled(row, losses, 1, step.scale)]
+        weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
+    step.begun()
     moves = [moved if keeps and _moves(row, losses + m) else False for m, row in enumerate(memory)]
     stack.combine(weights, only_if=(True, *moves))
-    return Outcome(
-        direction, scalars, moved, method.described(gram, losses) if step.diagnose else None
-    )
+    alike = len(step.watched) == len(step.check) and not waits
+    finite = moved if alike else all_of(flags, step.check)
+    diagnostics = method.described(gram, losses) if step.diagnose else None
+    return Outcome(direction, scalars, moved, finite, diagnostics)
 
 
 def _moves(row: Sequence[Any], place: int) -> bool:
@@ -95,6 +112,7 @@ def _remember(stack: Stack, rows: Sequence[Sequence[Any]], moved: Any, step: Ste
     """Write the remembered vectors alone."""
     nothing = (0,) * (step.losses + len(rows))
     weights = [_scaled(row, step.losses, 1 / step.scale, 1) for row in rows]
+    step.begun()
     stack.combine([nothing, *weights], only_if=(False, *(moved for _ in rows)))
 
 
@@ -111,6 +129,8 @@ def _weights(
         scalars = optree.tree_map(lambda x: x.item(), scalars)
     given = {name: _number(x, stack) for name, x in step.given.items()}
     (row, *_), after = method.matrix(gram, scalars, **given)
+    if after == ():  # as most methods remember nothing beside vectors
+        return row, after
     after = optree.tree_map(
         lambda new, old: torch.as_tensor(new, dtype=old.dtype, device=old.device),
         after,
@@ -141,11 +161,20 @@ def _scaled(row: Sequence[Any], losses: int, gradients: Any, memory: Any) -> tup
     )
 
 
-def raise_if_bad(step: Step, finite: Tensor | bool) -> None:
-    """Raise before anything is written; the flag is waited for."""
-    if step.method.nonfinite == "raise" and not finite:
-        names = ", ".join(step.names[k] for k in step.check)
-        raise FloatingPointError(f"{names} must be finite; found NaN or infinity")
+def raise_if_bad(step: Step, flags: Tensor | list[bool]) -> None:
+    """Raise before anything is written; the flags are waited for."""
+    if step.method.nonfinite == "raise" and not all(flags):
+        bad = [step.names[k] for k, finite in zip(step.check, flags, strict=True) if not finite]
+        raise FloatingPointError(f"{', '.join(bad)} must be finite; found NaN or infinity")
+
+
+def all_of(flags: Tensor | list[bool], places: Sequence[int]) -> Tensor | bool:
+    """Return whether some of the gradients are finite: true where none was looked at."""
+    if not isinstance(flags, Tensor):
+        return all(flags[k] for k in places)
+    if len(places) < 2:
+        return flags[places[0] if places else 0]
+    return flags.all() if len(places) == len(flags) else flags[list(places)].all()
 
 
 def settled(state: State, outcome: Outcome) -> State:
@@ -161,11 +190,10 @@ def settled(state: State, outcome: Outcome) -> State:
 
 def _direction_for(row: Row, last: Tensor | None) -> Tensor | None:
     """Return the memory that the direction of a leaf goes to, in order with that of ``last``."""
-    model = next((x for x in row if x is not None), last)
+    model = next((x for x in row if x is not None), None)
+    if model is None:
+        return None  # no loss reaches the parameter, and it is not to move
     donated = row[-1]
-    if donated is None or model is None or donated.dtype != model.dtype:
-        return None if model is None else torch.empty_like(model)
-    like = model if last is None else last
-    if writable(donated) and same_memory_order(donated, like):
-        return donated
-    return torch.empty_like(model)
+    if donated is None or donated.dtype != model.dtype:
+        return empty_like(model)
+    return donated if usable(donated, like=model if last is None else last) else empty_like(model)

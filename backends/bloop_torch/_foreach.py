@@ -28,16 +28,16 @@ BLOCK = 1 << 12
 def inner_products(
     rows: Sequence[Row], pairs: Sequence[tuple[int, int]], *, check: Sequence[int] = ()
 ) -> tuple[Tensor, Tensor | int, Tensor]:
-    """Return <v_i, v_j> / unit^2 for some pairs of columns, the unit, and whether all is finite.
+    """Return <v_i, v_j> / unit^2 for some pairs of columns, the unit, and what is finite.
 
     Args:
         rows: for each leaf one flat real tensor of each vector; ``None`` is an exact zero.
         pairs: the columns to multiply.
-        check: the columns whose entries must be finite for the last result to be true.
+        check: the columns of which is asked whether all entries are finite.
 
     Returns:
         The sums in float64; the unit, the integer 1 where no factor is float64, else ``unit_of``;
-        a flag. They are tensors that nobody waits for.
+        a flag for each of ``check``, or one that is true. They are tensors that nobody waits for.
     """
     read = sorted({j for pair in pairs for j in pair})
     batches = list(_batches(rows))
@@ -45,9 +45,11 @@ def inner_products(
     zero = torch.zeros((), dtype=widest(device), device=device)
     scale = unit_of(_peaks(batches, read, zero)) if has_float64(rows, read) else None
     parts = [[zero] for _ in pairs]
-    flags = [torch.ones((), dtype=torch.bool, device=device)]
+    flags = [[torch.ones((), dtype=torch.bool, device=device)] for _ in check or (None,)]
     for batch in batches:
-        flags += [torch.isfinite(_joined(batch, j)).all() for j in check if batch[0][j] is not None]
+        for flag, j in zip(flags, check, strict=False):
+            if batch[0][j] is not None:
+                flag.append(torch.isfinite(_joined(batch, j)).all())
         columns = _wide_columns(batch, read)
         if scale is not None:
             columns = {j: x * (1 / scale[0]) for j, x in columns.items()}
@@ -56,7 +58,7 @@ def inner_products(
                 part.append(_sum(columns[i] * columns[j]))
     sums = [torch.stack(part).sum() for part in parts]
     total = torch.stack(sums) if sums else torch.zeros(0, dtype=widest(device), device=device)
-    finite = torch.stack(flags).all()
+    finite = torch.stack([torch.stack(flag).all() for flag in flags])
     if scale is None:
         return total, 1, finite
     return torch.where(scale[1], torch.nan, total), scale[0], finite

@@ -4,6 +4,7 @@ Leaves of half precision, or of several dtypes, go the way of other devices, and
 added.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,19 +35,23 @@ class Work:
 
     def inner_products(
         self, pairs: Sequence[tuple[int, int]], *, check: Sequence[int] = ()
-    ) -> tuple[Sequence[float], float, bool]:
-        """Return <v_i, v_j> / unit^2, the unit, and whether all that is checked is finite."""
+    ) -> tuple[Sequence[float], float, list[bool]]:
+        """Return <v_i, v_j> / unit^2, the unit, and for each checked column if it is finite."""
         columns = sorted({j for pair in pairs for j in pair})
-        flags = []
+        flags: list[list[bool]] = []
 
         def sums_at(scale: float) -> list[float]:
-            found = [
-                kernels.inner_products(t, pairs, check=check, scale=scale) for t, _ in self.tables
-            ]
+            found = []
+            for table, _ in self.tables:
+                there = table.addresses != 0
+                looked = [c for c in check if not _shown(there, c, pairs)]
+                own, fine = kernels.inner_products(table, pairs, check=looked, scale=scale)
+                found.append((own, fine and all(map(math.isfinite, own))))
+            flags.append(self._finite(check, [finite for _, finite in found]))
             if self.rows:
                 sums, unit, finite = _foreach.inner_products(self.rows, pairs, check=check)
-                found.append(((sums * (unit * scale) ** 2).tolist(), bool(finite)))
-            flags.append(all(finite for _, finite in found))
+                found.append(((sums * (unit * scale) ** 2).tolist(), True))
+                flags[-1] = [x and y for x, y in zip(flags[-1], finite.tolist(), strict=False)]
             totals = zip(*(sums for sums, _ in found), strict=True)
             return [sum(of_pair) for of_pair in totals] or [0.0] * len(pairs)
 
@@ -57,6 +62,12 @@ class Work:
 
         sums, unit = in_one_scale(sums_at, peaks, doubles=self.doubles and bool(pairs))
         return sums, unit, flags[0]
+
+    def _finite(self, check: Sequence[int], tables: Sequence[bool]) -> list[bool]:
+        """Return for each column whether it is finite; which are not takes another look."""
+        bad = [t for (t, _), finite in zip(self.tables, tables, strict=True) if not finite]
+        peaks = [kernels.largest(t, check) for t in bad]
+        return [all(math.isfinite(p[c]) for p in peaks) for c in range(len(check))]
 
     def combine(self, matrix: Sequence[Sequence[Any]], *, only_if: Sequence[Any]) -> None:
         """Write linear combinations of the columns; see ``_foreach``."""
@@ -93,6 +104,12 @@ def prepare(rows: Sequence[Row], outs: Sequence[Row], known: Sequence[Alike | No
         table = kernels.table(columns[: len(rows[0])], sizes, KINDS[dtype])
         work.tables.append((table, columns[len(rows[0]) :]))
     return work
+
+
+def _shown(there: Any, column: int, pairs: Sequence[tuple[int, int]]) -> bool:
+    """Whether a sum of products has every entry of a column, and so is finite only if they are."""
+    partners = [i + j - column for i, j in pairs if column in (i, j)]
+    return any((there[partner] >= there[column]).all() for partner in partners)
 
 
 def _has_doubles(row: Row, seen: Alike | None) -> bool:

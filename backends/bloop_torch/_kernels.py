@@ -116,12 +116,12 @@ def _reduce(
             both = present[PAIRS[p][0]] & present[PAIRS[p][1]]
             total = _of_pair(columns[PAIRS[p][0]], columns[PAIRS[p][1]], both, unit, PASS)
         tl.store(results + p * stride, total)
-    bad = tl.full((), 0, tl.int32)
     for c in tl.static_range(len(CHECK)):
+        bad = tl.full((), 0, tl.int32)
         if DTYPES[CHECK[c]] is not None:
             finite = tl.abs(_wide(columns[CHECK[c]])) < float("inf")
             bad += tl.sum(tl.where(finite, 0, 1))
-    tl.store(results + len(PAIRS) * stride, bad.to(tl.float64))
+        tl.store(results + (len(PAIRS) + c) * stride, bad.to(tl.float64))
 
 
 @triton.jit(do_not_specialize=["records", "blocks", "first", "stride"])
@@ -140,7 +140,7 @@ def products(
     ALIGNED: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Write every block's sums of products, and how many of its entries are not finite.
+    """Write every block's sums of products, and for what is checked how much is not finite.
 
     ``PASS`` is "plain", "scaled" by 1 / unit, or "peaks": the largest absolute entries instead of
     sums, of pairs (j, j), infinity for NaN.

@@ -10,8 +10,8 @@ from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_ref.scalars import is_nothing
 from bloop_torch._gradients import Gathered
-from bloop_torch._leaves import Row, check_rows
-from bloop_torch._shards import agreed
+from bloop_torch._leaves import Row
+from bloop_torch._shards import agreed, is_sharded
 from bloop_torch.step import average_dtype
 
 
@@ -40,7 +40,9 @@ def rows(
 ) -> list[Row]:
     """Return the gradients and averages of every parameter, side by side.
 
-    ``names`` are what the user calls the gradients.
+    Gradients fit their parameter, by PyTorch's care. ``names`` are what the user calls them.
+
+    Raises ``ValueError`` where a parameter has another shape or device than its average.
     """
     entering = _entering(method, len(gathered)) if memory else ()
     labels = [*names, *(f"memory[{m}]" for m in range(len(memory)))]
@@ -50,9 +52,14 @@ def rows(
         for places, vector in zip(entering, memory, strict=True):
             if vector[k] is None and any(gradients[j] is not None for j in places):
                 vector[k] = zeros(parameter, method)
-        row = (*gradients, *(vector[k] for vector in memory))
-        found.append(agreed(row, [f"{label}[{name!r}]" for label in labels]))
-    check_rows(found, labels)
+        averages = [vector[k] for vector in memory]
+        for average in averages:
+            if average is not None:
+                _check_place(name, parameter, average)
+        row = (*gradients, *averages)
+        if is_sharded(parameter):
+            row = agreed(row, [f"{label}[{name!r}]" for label in labels])
+        found.append(row)
     return found
 
 
@@ -60,3 +67,12 @@ def _entering(method: Method, losses: int) -> list[list[int]]:
     """Return for each remembered vector the gradients that enter it."""
     rows = method.memory(losses)
     return [[j for j in range(losses) if not is_nothing(row[j])] for row in rows]
+
+
+def _check_place(name: str, parameter: Tensor, average: Tensor) -> None:
+    if average.shape != parameter.shape or average.device != parameter.device:
+        required, found = (f"{tuple(x.shape)} on {x.device}" for x in (average, parameter))
+        raise ValueError(
+            f"parameter {name!r} must stay as it was when its average began, {required}; found "
+            f"{found}. Make the object anew after the model is moved or resized"
+        )

@@ -1,15 +1,17 @@
 """The parameters of a model by name, each once."""
 
-import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, TypeAlias
 
-import torch
-from torch import Tensor
-from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
 
 Parameters: TypeAlias = Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
 """``model.parameters()``, ``model.named_parameters()``, or an optimiser's ``param_groups``."""
+
+
+WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""What torch.compile, FSDP and activation checkpointing put into the names of parameters."""
 
 
 def named(params: Parameters) -> dict[str, Tensor]:
@@ -17,7 +19,9 @@ def named(params: Parameters) -> dict[str, Tensor]:
 
     A parameter that is tied to another, so that it comes twice, counts once.
     """
-    if isinstance(params, Tensor | Optimizer):
+    if isinstance(params, Tensor | Optimizer | nn.Module | Mapping) or not hasattr(
+        params, "__iter__"
+    ):
         raise TypeError(
             "params must be model.parameters(), model.named_parameters() or a list of parameter "
             f"groups; found {type(params).__name__}"
@@ -37,7 +41,10 @@ def named(params: Parameters) -> dict[str, Tensor]:
             raise ValueError(f"params must have different names; found {key!r} twice")
         found[key] = parameter
     if not found:
-        raise ValueError("params must hold at least one parameter; found none")
+        raise ValueError(
+            "params must hold at least one parameter; found none: the generator that "
+            "model.parameters() returns is empty once an optimiser has read it"
+        )
     return found
 
 
@@ -54,23 +61,17 @@ def _entries(params: Parameters) -> Iterable[tuple[str | None, Any]]:
             yield None, entry
 
 
-def refuse_lbfgs(parameters: Mapping[str, Tensor], owner: object) -> None:
-    """Make L-BFGS raise where it would step on some parameters, for as long as an owner lives.
+def unwrapped(names: Iterable[str]) -> list[str]:
+    """Return names as they were before the model, or a part of it, was wrapped.
 
-    Its line search calls the loss at many points within one step, and would either average all
-    their gradients or overwrite the direction.
+    ``module``, which DDP puts in, is also a name that people give: it stays where two names would
+    become one.
     """
-    own, name = {id(parameter) for parameter in parameters.values()}, type(owner).__name__
+    known = [_without(name, WRAPPERS) for name in names]
+    bare = [_without(name, {"module"}) for name in known]
+    return bare if len({*bare}) == len(bare) else known
 
-    def hook(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        del args, kwargs
-        if torch.compiler.is_compiling() or not isinstance(optimizer, torch.optim.LBFGS):
-            return
-        if any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-            raise TypeError(
-                f"L-BFGS cannot step on parameters that {name} gives the direction of: its line "
-                "search evaluates the loss many times a step and needs that loss's own gradient. "
-                "Use an optimiser that reads .grad once per step (SGD, Adam, ...)"
-            )
 
-    weakref.finalize(owner, register_optimizer_step_pre_hook(hook).remove)
+def _without(name: str, words: Container[str]) -> str:
+    *modules, parameter = name.split(".")
+    return ".".join([*(word for word in modules if word not in words), parameter])

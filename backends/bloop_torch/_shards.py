@@ -6,7 +6,7 @@ and no others.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 import torch
 import torch.distributed as dist
@@ -71,9 +71,29 @@ def is_sharded(leaf: Tensor) -> "TypeIs[DTensor]":
     return isinstance(leaf, DTensor)
 
 
+@overload
+def local(leaf: Tensor) -> Tensor: ...
+
+
+@overload
+def local(leaf: None) -> None: ...
+
+
+@overload
+def local(leaf: Tensor | None) -> Tensor | None: ...
+
+
 def local(leaf: Tensor | None) -> Tensor | None:
     """Return the part of a tensor that this process has."""
     return leaf.to_local() if leaf is not None and is_sharded(leaf) else leaf
+
+
+@overload
+def spread(part: Tensor, *, like: Tensor | None) -> Tensor: ...
+
+
+@overload
+def spread(part: Tensor | None, *, like: Tensor | None) -> Tensor | None: ...
 
 
 def spread(part: Tensor | None, *, like: Tensor | None) -> Tensor | None:

@@ -25,7 +25,7 @@ class Calls:
     outs: list[Row]
 
     def inner_products(self, pairs: Pairs, *, check: Sequence[int]) -> Any:
-        """Return sums, their unit, and whether all that is checked is finite."""
+        """Return sums, their unit, and for each checked column whether it is finite."""
         return self.engine.inner_products(self.rows, pairs, check=check)
 
     def combine(self, matrix: Sequence[Sequence[Scalar]], *, only_if: Sequence[Scalar]) -> None:
@@ -81,8 +81,10 @@ class Stack:
         width = len(rows[0]) if rows else 0
         return Calls(self.engine, [row[:width] for row in flat], [row[width:] for row in flat])
 
-    def gramian(self, pairs: Pairs, *, check: Sequence[int] = ()) -> tuple[Gramian, Tensor | bool]:
-        """Return inner products, and whether every entry of some vectors is finite.
+    def gramian(
+        self, pairs: Pairs, *, check: Sequence[int] = ()
+    ) -> tuple[Gramian, Tensor | list[bool]]:
+        """Return inner products, and for each of some vectors whether every entry is finite.
 
         What is spread over processes is summed by one all-reduce for each group of them.
         """
@@ -110,28 +112,27 @@ class Stack:
 
     def _reduced(
         self, pairs: Pairs, check: Sequence[int]
-    ) -> tuple[Sequence[Scalar], Scalar, Tensor | bool]:
+    ) -> tuple[Any, Scalar, Tensor | list[bool]]:
         """Return sums over all processes, in the vectors' own unit."""
         parts = {axes: self._part(pairs, check, axes) for axes in dict.fromkeys(self.axes)}
-        *sums, bad = summed(parts).unbind()
+        total = summed(parts)
+        sums, bad = total[: len(pairs)], total[len(pairs) :]
         if self.readable:
-            return [x.item() for x in sums], 1, not bad.item()
+            return sums.tolist(), 1, [x == 0 for x in bad.tolist()]
         return sums, 1, bad == 0
 
     def _part(self, pairs: Pairs, check: Sequence[int], axes: Axes) -> Tensor:
-        """Return this process's sums over some leaves, and 1 if these are not finite."""
+        """Return this process's sums over some leaves, and 1 for each that is not finite."""
         rows = [row for row, there in zip(self.rows, self.axes, strict=True) if there == axes]
         work = self._prepared(rows, [() for _ in rows], [alike(row) for row in rows])
         sums, unit, finite = work.inner_products(pairs, check=check)
         device = next((x.device for row in rows for x in row if x is not None), None)
         wide = torch.float64 if device is None else _foreach.widest(device)
-        scalars = torch.stack(
-            [torch.as_tensor(x, dtype=wide, device=device) for x in (*sums, finite)]
-        )
-        true = scalars[:-1] * unit * unit
+        inner, flags = (torch.as_tensor(x, dtype=wide, device=device) for x in (sums, finite))
+        true = inner * unit * unit
         # what only its unit keeps from underflowing is out of reach here, and shows
-        true = torch.where((true == 0) & (scalars[:-1] != 0), torch.nan, true)
-        return torch.cat([true, 1 - scalars[-1:]])
+        true = torch.where((true == 0) & (inner != 0), torch.nan, true)
+        return torch.cat([true, 1 - flags])
 
 
 def _in_order(out: Row) -> bool:

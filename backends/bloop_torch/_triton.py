@@ -80,7 +80,7 @@ def runs_on(device: torch.device) -> bool:
 def inner_products(
     rows: Sequence[Row], pairs: Sequence[tuple[int, int]], *, check: Sequence[int] = ()
 ) -> tuple[Tensor, Tensor | int, Tensor]:
-    """Return sums of products, the unit, and whether all is finite; see ``_foreach``."""
+    """Return sums of products, the unit, and what is finite; see ``_foreach``."""
     pairs = tuple(pairs)
     factors = sorted({j for pair in pairs for j in pair})
     read = {*factors, *check}
@@ -90,11 +90,13 @@ def inner_products(
     apart = None
     if table.blocks and has_float64(rows, factors):
         peaks = _partial(table, [(j, j) for j in factors], (), "peaks")
-        unit, apart = unit_of(peaks[:-1].amax(1))
+        unit, apart = unit_of(peaks.amax(1))
     kind = "plain" if apart is None else "scaled"
     sums = _partial(table, pairs, check, kind, unit).sum(1)
-    total = sums[:-1] if apart is None else torch.where(apart, torch.nan, sums[:-1])
-    return total, unit, sums[-1] == 0 if check else table.data[:1].view(torch.bool)[0]
+    total = sums[: len(pairs)]
+    if apart is not None:
+        total = torch.where(apart, torch.nan, total)
+    return total, unit, sums[len(pairs) :] == 0 if check else table.data[:1].view(torch.bool)[:1]
 
 
 def combine(
@@ -143,9 +145,10 @@ def _partial(
     kind: str,
     unit: Tensor | int = 1,
 ) -> Tensor:
-    """Return the sums of every block, a row for each pair and one for what is not finite."""
+    """Return the sums of every block, a row for each pair, then one for each checked column."""
     data = table.data
-    results = torch.empty((len(pairs) + 1, table.blocks), dtype=torch.float64, device=data.device)
+    rows = len(pairs) + len(check)
+    results = torch.empty((rows, table.blocks), dtype=torch.float64, device=data.device)
     for start in range(0, max(len(pairs), 1), MOST_PAIRS):
         some = tuple(pairs[start : start + MOST_PAIRS])
         last = start + MOST_PAIRS >= len(pairs)

@@ -9,7 +9,9 @@ from torch.distributed import ProcessGroup
 
 import bloop_ref
 from bloop_torch import _between
+from bloop_torch._hyperparameters import altered
 from bloop_torch._parameters import Parameters
+from bloop_torch._replicas import When
 from bloop_torch.surgery import Surgery
 
 
@@ -22,8 +24,9 @@ class Bloop(Surgery):
     only the auxiliary loss reaches gets lam g_aux.
 
     Args:
-        params: as in ``Surgery``, and so is ``average_over``.
+        params: as in ``Surgery``, and so are ``average_over`` and ``compare_ranks``.
         lam: the weight of the auxiliary loss, >= 0, or a function of the number of steps taken.
+            As ``bloop.lam`` it can be read and set.
         rho: the weight of the new gradient in the average, in [0, 1], likewise.
         project_on: as in ``bloop_ref.Bloop``, and so are ``init``, ``rescale`` and ``nonfinite``.
         ema_dtype: ``torch.float32`` or ``torch.float64``; by default each parameter's, but at least
@@ -67,6 +70,7 @@ class Bloop(Surgery):
         every: int = 1,
         kappa: Any = 1,
         average_over: ProcessGroup | None = None,
+        compare_ranks: When = "first",
     ) -> None:
         method = bloop_ref.Bloop(
             lam,
@@ -79,7 +83,25 @@ class Bloop(Surgery):
             every=every,
             kappa=kappa,
         )
-        super().__init__(params, method, average_over=average_over)
+        super().__init__(params, method, average_over=average_over, compare_ranks=compare_ranks)
+
+    @property
+    def lam(self) -> Any:
+        """The weight of the auxiliary loss, a number or a function; it may be set."""
+        return self.method.lam
+
+    @lam.setter
+    def lam(self, value: Any) -> None:
+        self.method = altered(self.method, lam=value)
+
+    @property
+    def rho(self) -> Any:
+        """The weight of the new gradient in the average, likewise."""
+        return self.method.rho
+
+    @rho.setter
+    def rho(self, value: Any) -> None:
+        self.method = altered(self.method, rho=value)
 
     @property
     def ema(self) -> dict[str, Tensor]:
@@ -113,7 +135,7 @@ class Bloop(Surgery):
         the step. Raises ``ValueError`` where the step is to take both gradients.
         """
         _between.check_between(self)
-        return self._gradients.phase(_between.MIXED_PHASE)
+        return self._gradients.phase(_between.MIXED_PHASE, self._begin)
 
     def _names_of_phases(self) -> tuple[str, ...]:
         return "main_gradient()", "aux_gradient()"

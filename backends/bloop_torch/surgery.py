@@ -1,6 +1,6 @@
 """Any method of ``bloop_ref.surgery`` in a training loop: one backward pass for each loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
@@ -10,19 +10,19 @@ from torch.amp import GradScaler
 from torch.distributed import ProcessGroup
 
 from bloop_ref import Diagnostics
-from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
-from bloop_ref.surgery import PerLeaf
 from bloop_torch import _between, _checkpoint, _memory
-from bloop_torch._average import mean
-from bloop_torch._beside import take_leafwise_step, take_vector_step
-from bloop_torch._driver import Outcome, Step, settled, take_step
-from bloop_torch._gradients import Gathered, Gradients
-from bloop_torch._parameters import Parameters, named, refuse_lbfgs
-from bloop_torch.step import checked
+from bloop_torch._average import Averaging
+from bloop_torch._gradients import Gradients
+from bloop_torch._guards import Guard
+from bloop_torch._hyperparameters import Settable, check_is_method, inner
+from bloop_torch._losses import active, check_given, check_scalers, gather
+from bloop_torch._methods import leave, take
+from bloop_torch._parameters import Parameters, named
+from bloop_torch._replicas import Replicas, When
 
 
-class Surgery:
+class Surgery(Settable):
     """A method of ``bloop_ref.surgery`` on the gradients of a model's parameters.
 
     ``backward`` leaves the method's direction in ``.grad``, where any first-order optimiser takes
@@ -30,15 +30,20 @@ class Surgery:
     pass and combines them in another, and its averages are the parameter-sized buffers that last;
     any other runs as the reference does, on tensors.
 
+    Under ``nonfinite="skip"`` a gradient with NaN or infinity makes no update: ``.grad`` is then
+    ``None``, ``withheld`` true. Every direction is to be stepped on, or cleared, before the next.
+
     Args:
         params: ``model.named_parameters()``, ``model.parameters()``, or an optimiser's
             ``param_groups``: all the parameters that the losses train. Frozen and unused ones are
-            zero; tied ones count once.
+            zero, and not moved; tied ones count once.
         method: an object such as ``PCGrad()``; its ``nonfinite`` says what a gradient with NaN or
-            infinity does to what it remembers.
+            infinity does. It may be replaced by one that remembers the same.
         losses: how many losses there are, the main one first.
         average_over: a process group to average every gradient over before the method. Only for
             gradients that nothing else averages: DDP and FSDP do it in their backward passes.
+        compare_ranks: when processes whose parameters are the same make sure that their gradients
+            are, too: ``"first"`` at the first step, a number n at every n-th as well, ``"never"``.
 
     Raises:
         TypeError: ``method`` is no method, or ``params`` are no parameters.
@@ -64,21 +69,25 @@ class Surgery:
         *,
         losses: int = 2,
         average_over: ProcessGroup | None = None,
+        compare_ranks: When = "first",
     ) -> None:
-        if not isinstance(method, Method):
-            raise TypeError(f"method must be a bloop_ref.surgery.Method; found {method!r}")
+        check_is_method(method)
         method.check_losses("losses", losses)
         self.parameters = named(params)
         self.method, self.losses, self.count = method, losses, 0
         device = next(iter(self.parameters.values())).device
         self.skipped = torch.zeros((), dtype=torch.int64, device=device)
+        self.withheld: Tensor | bool = False
         self.state = _memory.start(method, list(self.parameters.values()), losses)
         self._phases = self._names_of_phases()
         self._gradients = Gradients(self.parameters, self._phases)
-        self._group = average_over
-        self._fresh = any(getattr(method, "method", method).starts(losses))
+        self._average = Averaging(self.parameters, average_over, losses)
+        self._replicas = Replicas(compare_ranks, average_over)
+        self._fresh = any(inner(method).starts(losses))
         self._moved: Any = False
-        refuse_lbfgs(self.parameters, self)
+        self._scalers: set[GradScaler | None] = set()
+        self._guard = Guard(self.parameters.values(), type(self).__name__)
+        self._made = True
 
     def _names_of_phases(self) -> tuple[str, ...]:
         return tuple(f"gradient({k})" for k in range(self.losses))
@@ -93,34 +102,38 @@ class Surgery:
         """
         if loss not in range(self.losses):
             raise ValueError(f"loss must be one of 0 to {self.losses - 1}; found {loss!r}")
-        return self._gradients.phase(self._phases[loss])
+        return self._gradients.phase(self._phases[loss], self._begin)
+
+    def _begin(self) -> None:
+        """Raise unless a step may begin."""
+        self._guard.require_ready()
+        self._scalers = set()
 
     def accumulate(
-        self, *losses: Tensor, shared_graph: bool = True, scaler: GradScaler | None = None
+        self,
+        *losses: Tensor | float | None,
+        shared_graph: bool = True,
+        scaler: GradScaler | None = None,
     ) -> None:
         """Add the gradients of a micro-batch; ``combine``, or a last ``backward``, ends the step.
 
         Args:
-            *losses: the losses, the main one first.
+            *losses: the losses, the main one first; ``None`` or 0 for an auxiliary loss that this
+                step is without.
             shared_graph: whether the losses come out of one forward pass. ``False`` frees the graph
                 of each before the next backward pass.
             scaler: what to scale the losses with.
 
-        Raises ``ValueError`` for another number of losses.
+        Raises:
+            TypeError, ValueError: a loss is no scalar that depends on parameters, is scaled
+                already, or there are not ``losses`` of them.
+            RuntimeError: the last direction has not been stepped on.
         """
-        if len(losses) != self.losses:
-            raise ValueError(f"losses must be {self.losses}; found {len(losses)}")
-        if _between.accumulated(self, losses, scaler):
-            return
-        for k, loss in enumerate(losses):
-            scaled = loss if scaler is None else scaler.scale(loss)
-            with self.gradient(k):
-                last = k == self.losses - 1
-                torch.autograd.backward(scaled, retain_graph=shared_graph and not last)
+        gather(self, losses, shared_graph=shared_graph, scaler=scaler)
 
     def backward(
         self,
-        *losses: Tensor,
+        *losses: Tensor | float | None,
         shared_graph: bool = True,
         scaler: GradScaler | None = None,
         diagnostics: bool = False,
@@ -130,7 +143,7 @@ class Surgery:
 
         Args and returns as in ``accumulate`` and ``combine``, which it calls.
         """
-        self.accumulate(*losses, shared_graph=shared_graph, scaler=scaler)
+        gather(self, losses, shared_graph=shared_graph, scaler=scaler, complete=True)
         return self.combine(scaler=scaler, diagnostics=diagnostics, **given)
 
     @torch.no_grad()
@@ -145,9 +158,9 @@ class Surgery:
 
         Args:
             scaler: the ``GradScaler`` that scaled the losses. The direction is left scaled, for
-                ``scaler.unscale_`` and ``scaler.step``; the method sees unscaled gradients, and
-                what it remembers stays as it is where any is not finite, as the scaler skips the
-                step.
+                ``scaler.unscale_`` and ``scaler.step``; the method sees unscaled gradients. Where
+                any is not finite, what it remembers stays as it is, and the direction is left all
+                the same, for the scaler to skip the step.
             diagnostics: whether to return norms and cosines of the vectors.
             **given: the scalars that the method takes beside the gradients.
 
@@ -156,70 +169,41 @@ class Surgery:
             not been waited for.
 
         Raises:
-            RuntimeError: a gradient is missing.
+            RuntimeError: a gradient is missing, a loss reaches no parameter, or an exception left
+                an earlier ``combine``; processes that are alike have other gradients.
+            TypeError: the method takes no such scalar.
             FloatingPointError: with ``nonfinite="raise"``, a gradient is not finite.
         """
-        gathered = self._gradients.take(_between.MIXED_PHASE)
-        if self._group is not None:
-            gathered = tuple(mean(g, self.parameters, self._group) for g in gathered)
-        outcome = self._step(gathered, scaler, given, diagnostics)
-        for parameter, direction in zip(self.parameters.values(), outcome.direction, strict=True):
-            parameter.grad = direction
+        self._guard.require_finished()
+        check_given(inner(self.method), given)
+        scaler = active(scaler)
+        check_scalers(self._scalers, scaler)
+        gathered = self._average.finish(self._gradients.take(_between.MIXED_PHASE))
+        names = _between.names(self, gathered)
+        self._gradients.require_reached(names, gathered)
+        self._replicas.compare(self.count, self.parameters, self.method, self.state, gathered)
+        outcome, self.state = take(
+            self,
+            gathered,
+            names=names,
+            scaler=scaler,
+            given=given,
+            diagnose=diagnostics,
+        )
+        leave(self, outcome, scaler)
         self.count += 1
         self._moved = outcome.moved
         self.skipped += ~outcome.moved if isinstance(outcome.moved, Tensor) else not outcome.moved
+        self._guard.end()
         return outcome.diagnostics
 
-    def _step(
-        self,
-        gathered: Sequence[Gathered],
-        scaler: GradScaler | None,
-        given: Mapping[str, Any],
-        diagnose: bool,
-    ) -> Outcome:
-        """Take a step; go on with the state."""
-        per_leaf = isinstance(self.method, PerLeaf)
-        method: Any = getattr(self.method, "method", None) if per_leaf else self.method
-        method = method.at(self.count, checked)
-        names, losses = _between.names(self, gathered), len(gathered)
-        checks = scaler is not None or method.nonfinite != "propagate"
-        step = Step(
-            method=method,
-            losses=losses,
-            scalars=self.state.scalars if self._has_matrix else (),
-            scale=_loss_scale(scaler, self.skipped.device),
-            check=() if not checks else method.watched(losses) if scaler is None else range(losses),
-            names=names,
-            fresh=self._no_average_yet(),
-            given=given,
-            diagnose=diagnose,
-        )
-        memory = self.state.memory if self._has_matrix else ()
-        rows = _memory.rows(self.parameters, names, gathered, method, memory)
-        if self._has_matrix:
-            outcome = take_step(rows, step, method)
-            self.state = settled(self.state, outcome)
-        elif per_leaf:
-            outcome, self.state = take_leafwise_step(rows, step, self.state, method)
-        else:
-            outcome, self.state = take_vector_step(rows, step, self.state)
-        return outcome
-
-    @property
-    def _has_matrix(self) -> bool:
-        return isinstance(self.method, GramMethod)
-
-    def _no_average_yet(self) -> bool:
-        """Whether gradients are to be the first averages; waits for a device until one was."""
-        if self._fresh and self.count:
-            self._fresh = not bool(self._moved)
-        return self._fresh
-
     def state_dict(self) -> dict[str, Any]:
-        """Return the state between two steps, by name, with counters and hyper-parameters.
+        """Return a copy of the state between two steps, by name, with counters and options.
 
-        Raises ``RuntimeError`` while gradients are being accumulated.
+        Raises ``RuntimeError`` while gradients are being accumulated, and after an exception has
+        left ``combine`` half done.
         """
+        self._guard.require_finished()
         if self._gradients.pending:
             raise RuntimeError("state_dict must be taken between steps; combine is due")
         return _checkpoint.saved(self)
@@ -236,15 +220,12 @@ class Surgery:
                 it: ``"raise"``, or ``"keep"`` those of this object, whose state must be alike.
 
         Raises:
-            ValueError: the state is of another format, model or, unless kept, method.
+            TypeError: the state is none.
+            ValueError: it is of another format, model or, unless kept, method, or not finite.
         """
+        self._gradients.require_closed("load_state_dict")
         _checkpoint.load(self, state, on_change)
         self._gradients.drop()
-
-
-def _loss_scale(scaler: GradScaler | None, device: torch.device) -> float | Tensor:
-    """Return the scale of the losses; it is read only where that costs no waiting."""
-    if scaler is None:
-        return 1
-    scale = scaler.scale(torch.ones((), device=device))
-    return scale.item() if device.type == "cpu" else scale.double()
+        self._guard.forget()
+        self._guard.end()
+        self.withheld = False

@@ -25,6 +25,8 @@ def _ours(method: Method, *vectors: Leaves) -> Run:
     surgery = Surgery(parameters, method, losses=len(gradients))
 
     def run() -> object:
+        for parameter in parameters:
+            parameter.grad = None  # no optimiser steps here
         for k, gradient in enumerate(gradients):
             with surgery.gradient(k):
                 for parameter, leaf in zip(parameters, gradient, strict=True):

@@ -52,6 +52,8 @@ def _class(*vectors: Leaves) -> Run:
     bloop.state = bloop.state._replace(memory=(list(ema),))
 
     def run() -> object:
+        for parameter in parameters:
+            parameter.grad = None  # no optimiser steps here
         for phase, gradient in ((bloop.main_gradient, g_main), (bloop.aux_gradient, g_aux)):
             with phase():
                 for parameter, leaf in zip(parameters, gradient, strict=True):

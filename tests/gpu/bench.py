@@ -76,6 +76,8 @@ def torch_class(g: Tree, a: Tree) -> Run:
     bloop = import_module("bloop_torch").Bloop(parameters, lam=LAM, rho=RHO)
 
     def run() -> object:
+        for parameter in parameters:
+            parameter.grad = None  # no optimiser steps here
         for phase, gradient in ((bloop.main_gradient, g), (bloop.aux_gradient, a)):
             with phase():
                 for parameter, leaf in zip(parameters, gradient, strict=True):

@@ -78,8 +78,8 @@ def counted_launches(counter: Counter, moved: list[int]) -> Iterator[None]:
 def count(engine: Any, leaves: int, *, driven: bool) -> tuple[list[str], int]:
     """Return the launches of a step in place, and how many floats it moves for each entry.
 
-    ``driven`` is the step of the training-loop class, which leaves the average alone where a
-    gradient is not finite.
+    ``driven`` is the step of the training-loop class, which leaves the average alone where the main
+    gradient is not finite, and asks the same of the other one.
     """
     rows = [tuple(normal(1 + k % 7, SINGLE, 3 * k + j) for j in range(3)) for k in range(leaves)]
     counter, moved = Counter(), list[int]()
@@ -90,7 +90,8 @@ def count(engine: Any, leaves: int, *, driven: bool) -> tuple[list[str], int]:
             if driven:
                 method = Bloop(0.3, 0.01)
                 names = ("main_gradient()", "aux_gradient()")
-                take_step(rows, Step(method, 2, (), 1, (0,), names, False, {}), method)
+                step = Step(method, 2, (), 1, (0, 1), (0,), names, False, {}, lambda: None)
+                take_step(rows, step, method)
             else:
                 write_step(rows, [row[1:] for row in rows], 0.3, 0.01)
     finally:

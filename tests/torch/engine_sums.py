@@ -32,7 +32,7 @@ def sums_of_ragged_leaves(engine: Any) -> None:
     assert type(unit) is int
     assert unit == 1
     assert finite.dtype == torch.bool
-    assert finite.item()
+    assert finite.tolist() == [True, True]
 
 
 @case
@@ -56,7 +56,9 @@ def many_pairs(engine: Any) -> None:
     inner = [pair for pair in pairs if not {0, 8} & set(pair)]
     sums, _, finite = engine.inner_products(rows, pairs, check=(3,))
     require_sums(rows, inner, torch.stack([sums[pairs.index(pair)] for pair in inner]))
-    assert finite.item()
+    assert finite.tolist() == [True]
+    _, _, finite = engine.inner_products(rows, pairs, check=(8, 3, 0))
+    assert finite.tolist() == [False, True, False]
     assert not any(torch.isfinite(sums[k]) for k, pair in enumerate(pairs) if {0, 8} & set(pair))
 
 
@@ -67,7 +69,7 @@ def nothing_to_sum(engine: Any) -> None:
         sums, unit, finite = engine.inner_products(rows, [(0, 1), (0, 0)], check=(0, 1))
         assert sums.tolist() == [0, 0]
         assert unit == 1
-        assert finite.item()
+        assert finite.tolist() == [True, True]
     sums, _, _ = engine.inner_products([(torch.ones(3),)], [])
     assert sums.shape == (0,)
 
@@ -79,14 +81,14 @@ def what_is_not_finite_shows(engine: Any) -> None:
             rows = ragged([(dtype, SINGLE)])[:2]
             rows[1][0][-1] = bad  # type: ignore[index]
             sums, unit, finite = engine.inner_products(rows, [(0, 0), (1, 1)], check=(0,))
-            assert not finite.item()
+            assert finite.tolist() == [False]
             assert not sums[0].isfinite()
             assert unit == 1
             require_sums(rows, [(1, 1)], sums[1:])
             _, _, finite = engine.inner_products(rows, [(0, 1)], check=(1,))
-            assert finite.item()
+            assert finite.tolist() == [True]
             _, _, finite = engine.inner_products(rows, [], check=(1, 0))
-            assert not finite.item()
+            assert finite.tolist() == [True, False]
 
 
 @case

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import optree
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +40,28 @@ def batches(count: int, dtype: torch.dtype = torch.float32) -> Iterator[Any]:
     """Return the same batches every time."""
     generator = torch.Generator().manual_seed(1)
     return (torch.randn(8, 6, generator=generator).to(dtype) for _ in range(count))
+
+
+def copies(tree: Any) -> Any:
+    """Return a tree with new tensors of the same values."""
+    return optree.tree_map(lambda x: x.detach().clone() if isinstance(x, Tensor) else x, tree)
+
+
+def same(tree: Any, other: Any) -> bool:
+    """Whether two trees hold the same values, bit for bit."""
+    pairs = zip(*map(optree.tree_leaves, (tree, other)), strict=True)
+    return all(torch.equal(x, y) if isinstance(x, Tensor) else x == y for x, y in pairs)
+
+
+def mine(x: Tensor, rank: int) -> Tensor:
+    """Return the half of a batch that one of two processes has."""
+    return x[4 * rank : 4 * rank + 4]
+
+
+def make(model: nn.Module, **options: Any) -> bloop_torch.Bloop:
+    """Return Bloop of a model, with the numbers that most tests take."""
+    numbers: dict[str, Any] = {"lam": 0.5, "rho": 0.25}
+    return bloop_torch.Bloop(model.named_parameters(), **numbers | options)
 
 
 def gradients(losses: Sequence[Tensor], parameters: Sequence[Tensor]) -> Any:

@@ -75,8 +75,8 @@ def train(
             step(model, bloop, x[part])
         if groups is not None:
             assert len(reduces) == groups, reduces
-            # two or three inner products and a flag, for at most two kinds of leaves
-            most = 6 if isinstance(bloop, Bloop) else 8
+            # two or three inner products and a flag for each gradient, of at most two kinds
+            most = 8 if isinstance(bloop, Bloop) else 10
             assert all(scalars <= most for scalars in reduces), reduces
         optimizer.step()
     return result(bloop)

@@ -67,7 +67,10 @@ def test_a_skipped_step_leaves_the_average(which: Any, reading: Any, request: An
     assert all(torch.equal(bloop.ema[name], e) for name, e in average.items())
     assert isinstance(bloop.skipped, torch.Tensor)
     assert int(bloop.skipped) == 1
+    assert bloop.withheld
     assert losses_scaler.get_scale() == 2.0**15
+    bloop.backward(*model(first), scaler=losses_scaler)  # the direction was refused, not forgotten
+    assert not bloop.withheld
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -97,6 +100,7 @@ def test_a_disabled_scaler_changes_nothing() -> None:
     model, _, bloop = begin()
     off = torch.amp.GradScaler("cpu", enabled=False)
     for x in batches(2):
+        model.zero_grad()
         losses = model(x)
         expected = gradients(losses, list(model.parameters()))
         step = lambda losses=losses: bloop.backward(*losses, scaler=off)  # noqa: E731
@@ -108,6 +112,8 @@ def test_diagnostics_are_of_unscaled_gradients(options: Any) -> None:
     plain, scaled = begin(**options), begin(**options)
     losses_scaler = scaler()
     for x in batches(3):
+        for model, *_ in (plain, scaled):
+            model.zero_grad()
         required = plain[2].backward(*plain[0](x), diagnostics=True)
         found = scaled[2].backward(*scaled[0](x), scaler=losses_scaler, diagnostics=True)
         assert found == required  # a power of two changes no bit

@@ -1,7 +1,10 @@
+import copy
 import io
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import optree
 import pytest
 import torch
 from torch import nn
@@ -19,6 +22,13 @@ def run(inputs: Any, bloop: Any, model: Any, optimizer: Any) -> Any:
         optimizer.step()
 
 
+def through_a_file(state: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
 def begin(**options: Any) -> Any:
     model = two_losses()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
@@ -32,11 +42,9 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(options: Any) -> Non
     run(inputs, *whole)
     first = begin(**options)
     run(inputs[:3], *first)
-    file = io.BytesIO()
-    torch.save([part.state_dict() for part in first], file)
-    file.seek(0)
     second = begin(**options)
-    for part, state in zip(second, torch.load(file, weights_only=True), strict=True):
+    states = through_a_file([part.state_dict() for part in first])
+    for part, state in zip(second, states, strict=True):
         part.load_state_dict(state)
     run(inputs[3:], *second)
     for p, q in zip(whole[1].parameters(), second[1].parameters(), strict=True):
@@ -55,6 +63,23 @@ def test_a_state_is_copied_when_it_is_loaded() -> None:
     for name, e in bloop.ema.items():
         assert e.data_ptr() != other.ema[name].data_ptr()
     assert bloop.skipped.data_ptr() != other.skipped.data_ptr()
+
+
+def test_a_state_is_a_snapshot() -> None:
+    bloop, model, optimizer = begin()
+    first, second, third = batches(3)
+    run([first], bloop, model, optimizer)
+    best = bloop.state_dict()
+    copies = copy.deepcopy(best)
+    run([second], bloop, model, optimizer)
+    run([torch.nan * third], bloop, model, optimizer)
+    assert bloop.skipped == 1
+    assert best["count"] == 1
+    assert best.pop("skipped") == copies.pop("skipped")
+    for part in ("memory", "scalars"):
+        pairs = zip(*(optree.tree_leaves(x.pop(part)) for x in (best, copies)), strict=True)
+        assert all(torch.equal(x, y) for x, y in pairs)
+    assert best == copies
 
 
 def test_hyper_parameters_are_not_overridden_in_silence() -> None:
@@ -86,8 +111,9 @@ def test_a_state_of_another_format_is_refused() -> None:
     bloop, *_ = begin()
     with pytest.raises(ValueError, match="it lacks"):
         bloop.load_state_dict({"memory": []})
-    with pytest.raises(ValueError, match="version 2"):
-        bloop.load_state_dict(bloop.state_dict() | {"version": 1})
+    for version in (2, "3", None):
+        with pytest.raises(ValueError, match=f"must have version 3 .*; found {version!r}"):
+            bloop.load_state_dict(bloop.state_dict() | {"version": version})
     with pytest.raises(ValueError, match="on_change"):
         bloop.load_state_dict(bloop.state_dict(), on_change="load")
 
@@ -100,13 +126,25 @@ def test_a_state_is_taken_between_steps() -> None:
         bloop.state_dict()
 
 
-def test_options_are_plain_values_whatever_they_were() -> None:
-    bloop, *_ = begin(lam=np.float64(0.5), ema_dtype=torch.float64)
-    file = io.BytesIO()
-    torch.save(bloop.state_dict(), file)
-    file.seek(0)
-    other, *_ = begin(ema_dtype=torch.float64)
-    other.load_state_dict(torch.load(file, weights_only=True))
+@pytest.mark.parametrize(
+    "number", [np.float64(0.5), np.float32(0.5), np.array(0.5), torch.tensor(0.5), Fraction(1, 2)]
+)
+def test_options_are_plain_values_whatever_they_were(number: Any) -> None:
+    bloop, *_ = begin(lam=number, rho=number, ema_dtype=torch.float64)
+    options = through_a_file(bloop.state_dict())["hyperparameters"]
+    assert [options[name] for name in ("lam", "rho")] == [0.5, 0.5]
+    assert {type(x) for x in options.values()} <= {float, int, str, bool, type(None)}
+    other, *_ = begin(rho=0.5, ema_dtype=torch.float64)
+    other.load_state_dict(bloop.state_dict())
+
+
+def test_whole_numbers_and_truths_are_plain_too() -> None:
+    bloop, *_ = begin(lam=np.int64(2), rescale=np.bool_(True))
+    options = through_a_file(bloop.state_dict())["hyperparameters"]
+    assert [(type(options[name]), options[name]) for name in ("lam", "rescale")] == [
+        (int, 2),
+        (bool, True),
+    ]
 
 
 def test_a_hierarchy_with_a_schedule_goes_on_in_another_process() -> None:

@@ -45,6 +45,8 @@ def step(surgery: Surgery, gradients: Any, scale: float = 1.0, **options: Any) -
                 parameter.grad = None if leaf is None else torch.tensor(scale * leaf)
     found = surgery.combine(diagnostics=True, **options)
     assert found is not None
+    for parameter in surgery.parameters.values():
+        parameter.grad = None  # no optimiser takes the direction
     return found
 
 
@@ -106,10 +108,10 @@ def test_are_of_unscaled_gradients(method: Any, losses: int) -> None:
 
 
 @pytest.mark.parametrize("losses", [2, 3])
-def test_parameters_that_no_loss_reaches_have_norm_zero(losses: int) -> None:
+def test_gradients_of_zero_have_norm_zero(losses: int) -> None:
     for method in (PerLeaf(PCGrad()), PCGrad()):
         surgery, _ = both(method, losses)
-        found = step(surgery, [[None] * len(SHAPES)] * losses)
+        found = step(surgery, [[np.zeros(SHAPES[0], np.float32), None, None]] * losses)
         assert set(found.as_dict().values()) == {0.0}
 
 

@@ -1,6 +1,7 @@
 """Steps with one backward pass (``every=m``) in a training loop, and their backward passes."""
 
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,14 @@ from tests.torch.models import batches, two_losses
 
 LAM, RHO, M, KAPPA = 0.5, 0.25, 3, 0.5
 OPTIONS: dict[str, Any] = {"every": M, "kappa": KAPPA}
+
+
+def taken(params: Iterable[nn.Parameter]) -> list[Any]:
+    """Return the direction, and clear it, as the next step wants it."""
+    found = [p.grad for p in params]
+    for p in params:
+        p.grad = None
+    return found
 
 
 class Twin:
@@ -95,7 +104,7 @@ def test_micro_batches_and_phases_of_a_step_between() -> None:
         for losses in halves:
             owners[0].accumulate(*losses)
         owners[0].combine()
-        found.append([p.grad for p in params])
+        found.append(taken(params))
         with owners[1].mixed_gradient() if owners[1].count else owners[1].main_gradient():
             for part in x.chunk(2):
                 main, aux = model(part)
@@ -105,7 +114,7 @@ def test_micro_batches_and_phases_of_a_step_between() -> None:
                 for part in x.chunk(2):
                     (model(part)[1] / 2).backward()
         owners[1].combine()
-        found.append([p.grad for p in params])
+        found.append(taken(params))
         for one, other in zip(*found, strict=True):
             torch.testing.assert_close(one, other)
 
@@ -117,8 +126,7 @@ def test_lam_is_that_of_the_step() -> None:
     found = []
     for _ in lams:
         bloop.backward(weight[0], 3 * weight[0])
-        assert weight.grad is not None
-        found.append(weight.grad.item())
+        found += [d.item() for d in taken([weight])]
     assert found == [1 + 3 * lam for lam in lams]
 
 
@@ -128,15 +136,14 @@ def test_more_steps_may_be_full_but_not_fewer() -> None:
     with pytest.raises(ValueError, match=r"every=3: required 2 in step 0, found 1$"):
         bloop.mixed_gradient()
     bloop.backward(weight[0], weight[1])
+    taken([weight])
     with bloop.main_gradient():
         weight[0].backward()
     with bloop.aux_gradient():
         (2 * weight[1]).backward()
     bloop.combine()
-    assert bloop.held["parameters[0]" if "parameters[0]" in bloop.held else "0"].tolist() == [
-        0,
-        1.5,
-    ]
+    taken([weight])
+    assert [x.tolist() for x in bloop.held.values()] == [[0.0, 1.5]]
     with bloop.mixed_gradient():
         weight[0].backward()
     with bloop.main_gradient():
@@ -153,11 +160,15 @@ def test_bad_gradients_and_the_wait_for_the_first() -> None:
     weight = nn.Parameter(torch.tensor([3.0, 4.0]))
     bloop = Bloop([weight], lam=1.0, rho=0.5, every=2)
     bloop.backward(weight[0], weight[1] * torch.nan)
+    assert weight.grad is None
+    assert bloop.withheld
     bloop.backward(weight[0], weight[1])
-    assert weight.grad is not None
-    assert (weight.grad.tolist(), int(bloop.skipped)) == ([1.0, 1.0], 2)
+    assert not bloop.withheld
+    (found,) = taken([weight])
+    assert (found.tolist(), int(bloop.skipped)) == ([1.0, 1.0], 2)
     assert not any(x.any() for x in (*bloop.ema.values(), *bloop.held.values()))
     bloop.backward(weight[0], 2 * weight[1])
+    taken([weight])
     assert [x.tolist() for x in bloop.held.values()] == [[0.0, 2.0]]
     bloop.backward(weight[0] * torch.inf, weight[1])
     assert [x.tolist() for x in (*bloop.ema.values(), *bloop.held.values())] == [[0.5, 0], [0, 2]]
@@ -179,6 +190,7 @@ def test_a_loss_scale_and_diagnostics() -> None:
             assert p.grad is not None
             p.grad /= 8
         twin.require(bloop, gradients)
+        taken(params)
         assert type(found) is type(expected)
         kinds.append(type(found))
     assert kinds == [every.FullStep, every.StepBetween, every.StepBetween, every.FullStep]
@@ -192,7 +204,7 @@ def test_a_run_goes_on_from_its_state() -> None:
     found: list[list[Any]] = [[], []]
     for t, x in enumerate(batches(6)):
         whole.backward(*model(x))
-        found[0].append([p.grad for p in params])
+        found[0].append(taken(params))
         if t == 2:
             file = io.BytesIO()
             torch.save(half.state_dict(), file)
@@ -200,7 +212,7 @@ def test_a_run_goes_on_from_its_state() -> None:
             half = Bloop(params, lam=LAM, rho=RHO, **OPTIONS)
             half.load_state_dict(torch.load(file, weights_only=True))
         half.backward(*model(x))
-        found[1].append([p.grad for p in params])
+        found[1].append(taken(params))
     torch.testing.assert_close(*found, rtol=0, atol=0)
     with pytest.raises(ValueError, match="every=3, stored 2"):
         whole.load_state_dict(Bloop(params, lam=LAM, rho=RHO, every=2).state_dict())
@@ -211,6 +223,7 @@ def test_surgery_takes_the_method_too(passes: list[int]) -> None:
     surgery = Surgery([weight], bloop_ref.Bloop(0.5, 0.5, every=2))
     for _ in range(4):
         surgery.backward(weight[0], weight[1])
+        taken([weight])
     assert len(passes) == 6
 
 
@@ -221,7 +234,7 @@ def test_parameters_that_one_loss_does_not_reach() -> None:
     bloop = Bloop(named.items(), lam=0.5, rho=0.5, every=2)
     for _ in range(3):
         bloop.backward((2 * main_only).sum(), (4 * aux_only).sum())
-        grads = [None if p.grad is None else p.grad.item() for p in named.values()]
+        grads = [None if d is None else d.item() for d in taken(named.values())]
         assert grads == [2.0, 2.0, None]
     assert {name: x.item() for name, x in bloop.held.items()} == {"aux": 4.0}
     assert {name: x.item() for name, x in bloop.ema.items()} == {"main": 1.75, "aux": 0.0}
