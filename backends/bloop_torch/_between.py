@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from bloop_ref.every import check_due
+from bloop_torch._backward import run
 from bloop_torch._gradients import Gathered
 from bloop_torch.step import checked
 
@@ -45,5 +45,5 @@ def accumulated(owner: "Surgery", losses: Sequence[Tensor | None], scaler: Any) 
     method: Any = owner.method.at(owner.count, checked)
     total: Any = main + method.lam * aux
     with owner._gradients.phase(MIXED_PHASE, owner._begin):
-        torch.autograd.backward(total if scaler is None else scaler.scale(total))
+        run(total if scaler is None else scaler.scale(total), owner.parameters, retain_graph=False)
     return True

@@ -12,6 +12,7 @@ from torch.amp import GradScaler
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
 from bloop_torch import _between
+from bloop_torch._backward import run
 
 if TYPE_CHECKING:
     from bloop_torch.surgery import Surgery
@@ -148,7 +149,7 @@ def gather(
         else:
             scaled = loss if scaler is None else scaler.scale(loss)
             with owner.gradient(k):
-                torch.autograd.backward(scaled, retain_graph=shared_graph and k != last)
+                run(scaled, owner.parameters, retain_graph=shared_graph and k != last)
         if complete:
             owner._average.start(k, owner._gradients.of(which))
     owner._scalers = {*owner._scalers, scaler}

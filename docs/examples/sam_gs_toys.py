@@ -93,18 +93,30 @@ RUNS = (
 )
 
 
+# Okabe and Ito's colours, which colour-blind readers can tell apart, then black
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
 def draw(file: str) -> None:
     """Draw the paths of SAM-GS over the sum of the losses."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 6), layout="constrained")
     for axis, (title, run) in zip(axes, PUBLISHED.items(), strict=True):
         plane = np.stack(np.meshgrid(np.linspace(-11, 11, 300), np.linspace(-13, 11, 300)), -1)
         heights = sum(run.problem.losses(plane))
-        axis.contourf(plane[..., 0], plane[..., 1], heights, 40, cmap="Greys")
-        for path in run.paths():
-            axis.plot(*path.T, linewidth=1.5)
-            axis.plot(*path[0], "ko", markersize=4)
-        axis.plot(*np.transpose(run.problem.optima), "r*", markersize=12, linestyle="none")
+        filled = axis.contourf(plane[..., 0], plane[..., 1], heights, 40, cmap="Greys")
+        figure.colorbar(filled, ax=axis, label="sum of the losses")
+        paths = run.paths()
+        for path, colour in zip(paths, COLOURS, strict=False):
+            start = f"from ({path[0, 0]:g}, {path[0, 1]:g})"
+            axis.plot(*path.T, color=colour, linewidth=1.8, label=start)
+        marks = {"markeredgecolor": "white", "linestyle": "none"}
+        axis.plot(*paths[:, 0].T, "ko", markersize=7, label="start", **marks)
+        axis.plot(*paths[:, -1].T, "ks", markersize=8, label="end", **marks)
+        optima = np.transpose(run.problem.optima)
+        axis.plot(*optima, "*", color="#F0E442", markersize=15, label="optimum", **marks)
+        axis.lines[-1].set_markeredgecolor("black")
         axis.set(title=f"{title}: {run.problem.name}", xlabel="x", ylabel="y")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.6, -0.12), ncols=3, fontsize=9)
     figure.savefig(file, dpi=110)
 
 

@@ -2,13 +2,18 @@
 
 import importlib.util
 import logging
+import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported
 
 import pytest
 import torch
 
-from bloop_torch import Bloop
+from bloop_torch import Surgery
+from tests.torch.loops import Seen
 from tests.torch.models import require_like_reference
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples"
@@ -25,25 +30,28 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[Bloop]:
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[Surgery]:
     """Check every step that is taken, and record by whom."""
-    combine = Bloop.combine
-    taken: list[Bloop] = []
+    combine = Surgery.combine
+    taken: list[Surgery] = []
 
-    def checked(self: Bloop) -> None:
+    def checked(self: Surgery, **options: Any) -> Any:
         main, aux = (
             [None if x is None else x.clone() for x in gathered.values()]
             for gathered in self._gradients._gathered.values()
         )
-        require_like_reference(self, (main, aux), lambda: combine(self))
+        result: list[Any] = []
+        seen: Any = Seen(self)
+        require_like_reference(seen, (main, aux), lambda: result.append(combine(self, **options)))
         taken.append(self)
+        return result[0]
 
-    monkeypatch.setattr(Bloop, "combine", lambda self, **_: checked(self))
+    monkeypatch.setattr(Surgery, "combine", checked)
     return taken
 
 
-@pytest.mark.parametrize("name", ["torch_plain", "torch_accelerate"])
-def test_examples_train_as_the_reference_does(name: str, steps: list[Bloop]) -> None:
+@pytest.mark.parametrize("name", ["torch_plain", "torch_two_datasets", "torch_accelerate"])
+def test_examples_train_as_the_reference_does(name: str, steps: list[Surgery]) -> None:
     if name == "torch_accelerate":
         pytest.importorskip("accelerate", reason="accelerate is not installed")
     accuracy = load(name).train()
@@ -55,15 +63,26 @@ def test_examples_train_as_the_reference_does(name: str, steps: list[Bloop]) -> 
 # each is raised by Lightning's own code, or about the machine
 @pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning")
-def test_the_lightning_example_trains_as_the_reference_does(
-    steps: list[Bloop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["torch_lightning", "torch_lightning_automatic"])
+def test_the_lightning_examples_train_as_the_reference_does(
+    name: str, steps: list[Surgery], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("lightning", reason="lightning is not installed")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     monkeypatch.chdir(tmp_path)  # Lightning saves a checkpoint
     torch.manual_seed(0)
-    assert load("torch_lightning").train() > 0.9
+    assert load(name).train() > 0.9
     assert len(steps) >= 100
+
+
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true:UserWarning")  # no GPU
+def test_the_trainer_example_trains_as_the_reference_does(
+    steps: list[Surgery], tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    torch.manual_seed(0)
+    assert load("torch_trainer").train(str(tmp_path)) > 0.8
+    assert len(steps) >= 50
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("torch_*.py")), ids=lambda path: path.stem)
