@@ -106,16 +106,12 @@ class Bloop(Surgery):
     @property
     def ema(self) -> dict[str, Tensor]:
         """The moving average by the names of the parameters that it has been made for."""
-        return self._remembered(0)
+        return _remembered(self, 0)
 
     @property
     def held(self) -> dict[str, Tensor]:
         """The held auxiliary gradient likewise; empty unless ``every`` is above 1."""
-        return self._remembered(1)
-
-    def _remembered(self, m: int) -> dict[str, Tensor]:
-        pairs = [*zip(self.parameters, *self.state.memory[m : m + 1], strict=False)]
-        return {name: x for name, *rest in pairs for x in rest if x is not None}
+        return _remembered(self, 1)
 
     def main_gradient(self) -> AbstractContextManager[None]:
         """Return a context in which backward passes accumulate the main gradient.
@@ -139,3 +135,9 @@ class Bloop(Surgery):
 
     def _names_of_phases(self) -> tuple[str, ...]:
         return "main_gradient()", "aux_gradient()"
+
+
+def _remembered(owner: Surgery, m: int) -> dict[str, Tensor]:
+    """Return a remembered vector by name, as far as it has been made; nothing where none is."""
+    pairs = zip(owner.parameters, *owner.state.memory[m : m + 1], strict=False)
+    return {name: x for name, *rest in pairs for x in rest if x is not None}
