@@ -111,8 +111,8 @@ def bloop(
     rescale: bool = False,
     nonfinite: Literal["skip", "raise", "propagate"] = "skip",
     ema_dtype: Any = None,
-    every: int = 1,
-    kappa: Schedule = 1,
+    every: int | None = None,
+    kappa: Schedule | None = None,
     axis_name: AxisName = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Return Bloop (Algorithm 1) as a gradient transformation: ``surgery(Bloop(lam, rho, ...))``.
@@ -132,9 +132,10 @@ def bloop(
         nonfinite: what a main gradient with NaN or infinity does.
         ema_dtype: the dtype of e.
         every: m, an extension of this project, see ``bloop_ref.every``: only every m-th step takes
-            both gradients. The others are ``update(x, state, params)`` without ``aux_grads``, x the
-            gradient of L_main + lam L_aux; whoever calls ``update`` counts. Outside ``jit`` a step
-            that should have both raises ``ValueError``; inside it cannot be told.
+            both gradients; ``None`` is 1, Bloop. The others are ``update(x, state, params)``
+            without ``aux_grads``, x the gradient of L_main + lam L_aux; whoever calls ``update``
+            counts. Outside ``jit`` a step that should have both raises ``ValueError``; inside it
+            cannot be told.
         kappa: with ``every``, the weight of the new auxiliary gradient in the held one.
         axis_name: as in ``surgery``.
 
@@ -161,7 +162,7 @@ def bloop(
         rescale=rescale,
         nonfinite=nonfinite,
         ema_dtype=ema_dtype,
-        every=every,
-        kappa=kappa,
+        every=1 if every is None else every,  # no number, which inject_hyperparams would trace
+        kappa=1 if kappa is None else kappa,
     )
     return surgery(method, axis_name=axis_name)
