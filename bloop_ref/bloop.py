@@ -1,16 +1,19 @@
 """Bloop (section 2): the rows of one step over (g_main, g_aux, e), e the average of g_main."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from bloop_ref import every as extension
 from bloop_ref.aliases import Rows, Scalar, Schedule, Vector
 from bloop_ref.arrays import quiet
-from bloop_ref.driver import memory_dtypes
+from bloop_ref.diagnostics import Diagnostics
+from bloop_ref.driver import State, memory_dtypes
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.gramian import Gramian, Pairs
 from bloop_ref.linear import combination, gramian
 from bloop_ref.scalars import as_scalar, check_choice, ratio
-from bloop_ref.vectors import align
+from bloop_ref.vectors import Stack, align
 
 MAIN, AUX, EMA = 0, 1, 2
 PAIRS = ((AUX, EMA), (EMA, EMA))
@@ -49,10 +52,15 @@ class Bloop(GramMethod):
             and skips where it cannot (under a tracer). The direction always shows what came in, and
             a non-finite auxiliary gradient never reaches e.
         ema_dtype: the dtype of e, float32 or float64; by default each leaf's own, at least float32.
+        every: m >= 1: only every m-th step takes both gradients. 1 is Bloop; more is an extension
+            of this project, see ``bloop_ref.every``. ``full(count)`` says whether a step is one of
+            those; any other is ``step([x], state)``, x the gradient of L_main + lam L_aux with the
+            lam of that step. More than those may be full.
+        kappa: with ``every``, the weight of the new auxiliary gradient in the held one, in (0, 1].
 
     Raises:
         TypeError, ValueError: an option is none of the above; in ``step``, what
-            ``bloop_direction`` raises.
+            ``bloop_direction`` raises, or one gradient is given where a full step is due.
 
     Example:
         >>> import numpy as np
@@ -68,7 +76,7 @@ class Bloop(GramMethod):
     Source: Algorithm 1 and eq. 5; ``rescale`` from the experiments' appendix.
     """
 
-    numbers: ClassVar[dict[str, float | None]] = {"lam": None, "rho": 1}
+    numbers: ClassVar[dict[str, float | None]] = {"lam": None, "rho": 1, "kappa": 1}
     several: ClassVar[tuple[str, ...]] = ()
     least_losses: ClassVar[int] = 2
     most_losses: ClassVar[int | None] = 2
@@ -79,6 +87,8 @@ class Bloop(GramMethod):
     first_average: str
     rescale: bool
     memory_dtype: Any
+    every: int
+    kappa: Schedule
 
     def __init__(
         self,
@@ -90,31 +100,65 @@ class Bloop(GramMethod):
         rescale: bool = False,
         nonfinite: Literal["skip", "raise", "propagate"] = "skip",
         ema_dtype: Any = None,
+        every: int = 1,
+        kappa: Schedule = 1,
     ) -> None:
         """Check the options; see the class."""
-        object.__setattr__(self, "lam", lam)
-        object.__setattr__(self, "rho", rho)
+        extension.check_options(every, kappa, project_on)
+        for name, value in (("lam", lam), ("rho", rho), ("every", every), ("kappa", kappa)):
+            object.__setattr__(self, name, value)
         set_averaging(self, project_on, init, rescale, nonfinite, ema_dtype)
 
     def pairs(self, losses: int) -> Pairs:
-        """Return <g_aux, e> and ||e||^2."""
-        return PAIRS
+        """Return <g_aux, e> and ||e||^2; on a step between <A, e> and ||e||^2."""
+        return PAIRS if losses == 2 else extension.PAIRS
 
     def weights(self, gram: Gramian, scalars: Any, **given: Scalar) -> tuple[Any, Any]:
-        """Return ``direction_row``."""
-        return direction_row(gram, lam=self.lam), scalars
+        """Return ``direction_row``; on a step between ``every.between_row``."""
+        if gram.size == self.remembers(2) + 1:
+            return extension.between_row(gram, lam=self.lam), scalars
+        unread = (0,) * (self.remembers(2) - 1)  # A, where there is one
+        return (*direction_row(gram, lam=self.lam), *unread), scalars
 
     def remembers(self, losses: int) -> int:
-        """Return 1, for e."""
-        return 1
+        """Return 1, for e; with ``every`` 2, for e and A."""
+        return 1 if self.every == 1 else 2
 
     def memory(self, losses: int) -> Rows:
-        """Return ``ema_row``."""
-        return (ema_row(rho=self.rho),)
+        """Return ``ema_row``; with ``every`` the row of A too."""
+        if losses == 1:
+            return extension.between_memory(lam=self.lam, rho=self.rho)
+        row = ema_row(rho=self.rho)
+        return (row,) if self.every == 1 else extension.full_memory(row, kappa=self.kappa)
+
+    def starts(self, losses: int) -> tuple[bool, ...]:
+        """Return whether e starts at the first gradient; A always does."""
+        return (self.first_average == "first", True)[: self.remembers(losses)]
 
     def watched(self, losses: int) -> tuple[int, ...]:
-        """Return the place of g_main, whatever rho is."""
-        return (MAIN,)
+        """Return the place of g_main, whatever rho is; with ``every`` those of all gradients."""
+        return (MAIN,) if self.every == 1 else tuple(range(losses))
+
+    def auxiliary_weights(self, losses: int) -> tuple[Scalar, ...]:
+        """Return lam, also where one gradient holds both losses."""
+        return (self.lam,)
+
+    def described(self, gram: Gramian, losses: int) -> Diagnostics:
+        """Return the diagnostics of a step; with ``every`` those of ``bloop_ref.every``."""
+        of_step = super().described if self.every == 1 else extension.described
+        return of_step(gram, losses)
+
+    def check_losses(self, name: str, losses: int) -> None:
+        """Raise ``ValueError`` unless there are two losses; with ``every`` one gradient will do."""
+        if not (self.every > 1 and losses == 1 and name == "gradients"):
+            super().check_losses(name, losses)
+
+    def aligned(self, gradients: Sequence[Vector], state: State) -> Stack:
+        """Check the arguments of a step; return its stack, gradients first, then memory."""
+        stack = super().aligned(gradients, state)
+        if len(gradients) == 1:
+            extension.check_due(self.every, state.count)
+        return stack
 
 
 def set_averaging(

@@ -1,5 +1,6 @@
 """How the vectors of a step lie to one another."""
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -148,9 +149,11 @@ def diagnostics(g_main: Vector, g_aux: Vector, ema: Vector) -> Diagnostics:
     return of_stack(align(g_main=g_main, g_aux=g_aux, ema=ema), 2)
 
 
-def of_stack(stack: Stack, losses: int) -> Diagnostics:
+def of_stack(
+    stack: Stack, losses: int, described: Callable[[Gramian, int], Diagnostics] = measured
+) -> Diagnostics:
     """Return the diagnostics of a stack of so many gradients, and memory, as arrays."""
-    found: Any = measured(gramian(stack, all_pairs(len(stack.leaves))), losses)
+    found: Any = described(gramian(stack, all_pairs(len(stack.leaves))), losses)
     if stack.wide is not None:
         # arithmetic on zero-dimensional NumPy arrays returns scalars
         found = optree.tree_map(stack.xp.asarray, found)

@@ -109,7 +109,8 @@ def _begun(
     watched = method.watched(losses)
     names = [f"gradients[{k}]" for k in watched]
     moved = watched_finite(method.nonfinite, names, lambda: engine.all_finite(stack, watched))
-    stack = _with_first_average(method, stack, state, moved, engine)
+    if any(method.starts(losses)):
+        stack, moved = _started(method, stack, state, moved, engine)
     if method.project_on == "updated":
         # not Algorithm 1: the averages move before the direction is taken
         rows = method.memory(losses)
@@ -159,24 +160,38 @@ def watched_finite(nonfinite: str, names: Sequence[str], finite: Callable[[], Sc
     return found
 
 
-def _with_first_average(
+def start_rows(method: "Method", losses: int) -> tuple[Rows, bool]:
+    """Return what each remembered vector is where none has moved yet, over the stack.
+
+    That is the first gradient that enters it, where the method wants that for a start. And return
+    whether one has no gradient to start from: then none is to move.
+    """
+    memory, starts = method.memory(losses), method.starts(losses)
+    rows: list[list[int]] = []
+    waits = False
+    for m, (row, begins) in enumerate(zip(memory, starts, strict=True)):
+        first = [int(begins and not is_nothing(w)) for w in row[:losses]]
+        waits = waits or (begins and not any(first))
+        rest = [int(j == m and not any(first)) for j in range(len(memory))]
+        rows.append([*first, *rest])
+    return rows, waits
+
+
+def _started(
     method: "Method", stack: Stack, state: State, moved: Scalar, engine: Engine
-) -> Stack:
-    """Return the stack, with the first gradient that enters a memory as its start if so wanted."""
-    if method.first_average == "zeros":
-        return stack
-    losses = len(stack.leaves) - len(state.memory)
+) -> tuple[Stack, Scalar]:
+    """Return the stack, its memory started if none has moved yet, and whether it may move."""
+    losses, memory = _split(stack, state)
+    rows, waits = start_rows(method, losses)
     fresh = stack.scalar(state.count == state.skipped, stack.xp.bool)
+    if waits:
+        begun = stack.xp.logical_not(fresh)
+        return stack, begun if moved is None else stack.xp.logical_and(begun, moved)
     if moved is not None:
         fresh = stack.xp.logical_and(fresh, moved)
-    rest = (0,) * len(state.memory)
-    rows = [
-        (*(int(not is_nothing(w)) for w in row[:losses]), *rest) for row in method.memory(losses)
-    ]
     dtypes = _dtypes(stack, losses, rows)
-    first = zip(engine.combinations(stack, rows, dtypes), stack.leaves[losses:], strict=True)
-    begun = [choose(stack, fresh, *pair) for pair in first]
-    return stack.of(*stack.leaves[:losses], *begun)
+    first = zip(engine.combinations(stack, rows, dtypes), memory, strict=True)
+    return stack.of(*stack.leaves[:losses], *(choose(stack, fresh, *pair) for pair in first)), moved
 
 
 def _moved(stack: Stack, moved: Scalar, new: Leaves, old: Leaves) -> Leaves:

@@ -18,8 +18,9 @@ import optree
 
 from bloop_ref.aliases import Leaves, Rows, Scalar, Vector
 from bloop_ref.arrays import quiet
-from bloop_ref.diagnostics import Diagnostics, of_stack
+from bloop_ref.diagnostics import Diagnostics, measured, of_stack
 from bloop_ref.driver import State, advance, as_read, zeros
+from bloop_ref.gramian import Gramian
 from bloop_ref.scalars import check_choice, check_count, check_schedule, is_nothing
 from bloop_ref.vectors import Stack, align
 
@@ -62,6 +63,9 @@ class Method(ABC):
     memory_dtype = None
     count = 0
 
+    every = 1
+    """How many steps there are to each that takes all gradients: more than one in ``Bloop``."""
+
     def __post_init__(self) -> None:
         """Check the options; several numbers are kept as a tuple."""
         check_choice("nonfinite", self.nonfinite, ("skip", "raise", "propagate"))
@@ -86,6 +90,22 @@ class Method(ABC):
     def start(self, losses: int) -> Any:
         """Return what is remembered beside vectors before the first step, as exact numbers."""
         return ()
+
+    def starts(self, losses: int) -> tuple[bool, ...]:
+        """Return for each remembered vector whether the first that enters it is its start."""
+        return (self.first_average == "first",) * self.remembers(losses)
+
+    def full(self, count: Scalar) -> Scalar:
+        """Return whether the step after ``count`` others takes the gradients of all losses.
+
+        It does in every method, but for ``Bloop(every=m)`` at every m-th count alone; a traced
+        count gives a traced answer.
+        """
+        return self.every == 1 or count % self.every == 0
+
+    def described(self, gram: Gramian, losses: int) -> Diagnostics:
+        """Return the diagnostics of so many gradients, and memory, from all inner products."""
+        return measured(gram, losses)
 
     def watched(self, losses: int) -> tuple[int, ...]:
         """Return the gradients that must be finite for what is remembered to move."""
@@ -154,7 +174,7 @@ class Method(ABC):
     @quiet
     def diagnostics(self, gradients: Sequence[Vector], state: Any) -> Diagnostics:
         """Return norms and cosines of the vectors that the next step reads; as in ``step``."""
-        return of_stack(self.read(gradients, state), len(gradients))
+        return of_stack(self.read(gradients, state), len(gradients), self.described)
 
     def read(self, gradients: Sequence[Vector], state: Any) -> Stack:
         """Return the vectors that the next step reads: the gradients, then what is remembered."""

@@ -54,7 +54,7 @@ def check_range(name: str, value: Scalar, *, most: float | None = None) -> None:
     if type(value) in (float, int) and 0 <= value <= (MOST if most is None else most):
         return  # as nearly all are, and soon said
     check_number(name, value, required)
-    if _at_hand(value) and known_false(lambda: _in_range(value, most)):
+    if is_at_hand(value) and known_false(lambda: _in_range(value, most)):
         raise ValueError(f"{name} {required}; found {value}")
 
 
@@ -88,7 +88,7 @@ def check_count(name: str, value: Scalar) -> None:
         raise ValueError(f"{name} {required}; found {value}")
 
 
-def _at_hand(value: Scalar) -> bool:
+def is_at_hand(value: Scalar) -> bool:
     """Whether a scalar can be read without waiting for another device."""
     if not array_api_compat.is_array_api_obj(value):
         return True

@@ -15,7 +15,6 @@ from bloop_jax.linear import AxisName, all_finite, combinations, float64, gramia
 from bloop_jax.trees import aligned
 from bloop_ref import Bloop, Diagnostics, Gramian, State
 from bloop_ref.aliases import Rows, Scalar, Vector
-from bloop_ref.diagnostics import measured
 from bloop_ref.driver import Engine, advance, as_read
 from bloop_ref.gramian import all_pairs
 from bloop_ref.surgery import GramMethod, Method, PerLeaf
@@ -93,7 +92,7 @@ def diagnostics(
     with float64():
         gram = engine_of(method, axis_name).gramian(read, all_pairs(len(read.leaves)))
         found: Diagnostics = jax.tree.map(
-            lambda x: jnp.asarray(x, dtype), measured(gram, len(gradients))
+            lambda x: jnp.asarray(x, dtype), method.described(gram, len(gradients))
         )
         return found
 
@@ -143,7 +142,12 @@ def _named(gradients: Sequence[Vector]) -> dict[str, Vector]:
 
 def _at(method: Any, state: State) -> Any:
     """Return the method with its numbers at this step: a schedule is not traced in float64."""
-    return method.at(state.count, lambda name, value, most: value)
+
+    def same(name: str, value: Any, most: Any) -> Any:
+        # an integer 0 would leave unread what a weight of 0 is to show
+        return float(value) if type(value) is int else value
+
+    return method.at(state.count, same)
 
 
 def _replaced(method: Any, **attributes: Any) -> Any:

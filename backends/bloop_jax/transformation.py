@@ -7,7 +7,7 @@ import jax
 import optax
 
 from bloop_jax.core import take
-from bloop_jax.gradients import MISSING, separated
+from bloop_jax.gradients import MISSING, Gradients, separated
 from bloop_jax.linear import AxisName
 from bloop_jax.trees import flatten, leaves_by_path
 from bloop_ref import Bloop, State
@@ -39,7 +39,8 @@ def surgery(
         method: an object such as ``Bloop(0.3, 0.01)`` or ``PCGrad()``. Its numbers may be optax
             schedules.
         losses: how many losses there are. For two g_aux is the auxiliary gradient, for more a
-            sequence of them.
+            sequence of them. It is left out on the steps between of ``Bloop(every=m)``, where
+            ``updates`` is the gradient of the weighted sum.
         axis_name: inside ``shard_map``, the mesh axes over which leaves are spread; not for
             ``PerLeaf``. Where gradients are the same on every device, averaged beforehand, leave it
             out.
@@ -83,7 +84,9 @@ def surgery(
     def update(
         updates: Any, state: Any, params: Vector = None, *, aux_grads: Any = MISSING, **extra: Any
     ) -> tuple[Vector, Any]:
-        gradients = separated(updates, aux_grads, losses)
+        gradients: tuple[Vector, ...] = (updates,)
+        if method.every == 1 or aux_grads is not MISSING or isinstance(updates, Gradients):
+            gradients = separated(updates, aux_grads, losses)
         given = {name: extra[name] for name in accepted if name in extra}
         return take(method, gradients, state, axis_name=axis_name, **given)
 
@@ -108,6 +111,8 @@ def bloop(
     rescale: bool = False,
     nonfinite: Literal["skip", "raise", "propagate"] = "skip",
     ema_dtype: Any = None,
+    every: int | None = None,
+    kappa: Schedule | None = None,
     axis_name: AxisName = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Return Bloop (Algorithm 1) as a gradient transformation: ``surgery(Bloop(lam, rho, ...))``.
@@ -126,6 +131,12 @@ def bloop(
         rescale: whether the direction is multiplied by 1 / (1 + lam).
         nonfinite: what a main gradient with NaN or infinity does.
         ema_dtype: the dtype of e.
+        every: m, an extension of this project, see ``bloop_ref.every``: only every m-th step takes
+            both gradients; ``None`` is 1, Bloop. The others are ``update(x, state, params)``
+            without ``aux_grads``, x the gradient of L_main + lam L_aux; whoever calls ``update``
+            counts. Outside ``jit`` a step that should have both raises ``ValueError``; inside it
+            cannot be told.
+        kappa: with ``every``, the weight of the new auxiliary gradient in the held one.
         axis_name: as in ``surgery``.
 
     Raises:
@@ -151,5 +162,7 @@ def bloop(
         rescale=rescale,
         nonfinite=nonfinite,
         ema_dtype=ema_dtype,
+        every=1 if every is None else every,  # no number, which inject_hyperparams would trace
+        kappa=1 if kappa is None else kappa,
     )
     return surgery(method, axis_name=axis_name)

@@ -72,7 +72,7 @@ def load(owner: "Surgery", state: Mapping[str, Any], on_change: str) -> None:
     owner.skipped.fill_(skipped)
     owner._moved = owner.count > skipped
     inner = owner.method.method if isinstance(owner.method, PerLeaf) else owner.method
-    owner._fresh = inner.first_average == "first" and not owner._moved
+    owner._fresh = any(inner.starts(owner.losses)) and not owner._moved
     owner._replicas.start_over()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, empty_like
 
 from bloop_ref import Diagnostics, Gramian, State
-from bloop_ref.diagnostics import measured
+from bloop_ref.driver import start_rows
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.gramian import all_pairs
 from bloop_ref.method import Method
@@ -69,15 +69,16 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
     stack = Stack(rows, outs)
     memory = method.memory(losses)
     flags: Tensor | list[bool] | None = None
+    waits = False
     if step.fresh or method.project_on == "updated":
         # these write before they know what the direction reads
         _, flags = stack.gramian((), check=step.check)
         raise_if_bad(step, flags)
         moved = all_of(flags, step.watched)
-        first = [[int(not is_nothing(w)) for w in row[:losses]] for row in memory]
         if step.fresh:
-            rest = [0] * len(memory)
-            _remember(stack, [(*row, *rest) for row in first], moved, step)
+            first, waits = start_rows(method, losses)
+            moved = moved & False if waits else moved  # stays on the device that it is on
+            _remember(stack, first, moved, step)
         if method.project_on == "updated":
             _remember(stack, memory, moved, step)
     pairs = all_pairs(losses + len(memory)) if step.diagnose else method.pairs(losses)
@@ -94,10 +95,17 @@ def take_step(rows: Sequence[Row], step: Step, method: GramMethod) -> Outcome:
         weights = [_scaled(row, losses, 1, step.scale)]
         weights += [_scaled(line, losses, 1 / step.scale, 1) for line in memory]
     step.begun()
-    stack.combine(weights, only_if=(True, *(moved if keeps else False for _ in memory)))
-    finite = moved if len(step.watched) == len(step.check) else all_of(flags, step.check)
-    diagnostics = measured(gram, losses) if step.diagnose else None
+    moves = [moved if keeps and _moves(row, losses + m) else False for m, row in enumerate(memory)]
+    stack.combine(weights, only_if=(True, *moves))
+    alike = len(step.watched) == len(step.check) and not waits
+    finite = moved if alike else all_of(flags, step.check)
+    diagnostics = method.described(gram, losses) if step.diagnose else None
     return Outcome(direction, scalars, moved, finite, diagnostics)
+
+
+def _moves(row: Sequence[Any], place: int) -> bool:
+    """Whether a remembered vector becomes another one: its row has anything beside a 1 for it."""
+    return any(not is_nothing(w) for j, w in enumerate(row) if j != place)
 
 
 def _remember(stack: Stack, rows: Sequence[Sequence[Any]], moved: Any, step: Step) -> None:

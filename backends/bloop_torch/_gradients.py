@@ -29,6 +29,10 @@ class Gradients:
         """Whether something has been gathered and not taken."""
         return bool(self._gathered)
 
+    def began(self, phases: Sequence[str]) -> bool:
+        """Whether one of some phases has been gathered and not taken."""
+        return not self._gathered.keys().isdisjoint(phases)
+
     @contextmanager
     def phase(self, which: str, begin: Callable[[], None]) -> Iterator[None]:
         """Let backward passes within accumulate into one of the gradients.
@@ -78,22 +82,31 @@ class Gradients:
         """Return what a phase has gathered, itself."""
         return self._gathered[which]
 
-    def take(self) -> tuple[Gathered, ...]:
-        """Return the gradients by name, one for each phase in order, and forget them."""
+    def take(self, alone: str = "") -> tuple[Gathered, ...]:
+        """Return the gradients by name, one for each phase in order, and forget them.
+
+        A phase that may take the place of all others is named by ``alone``.
+        """
         self.require_closed("combine()")
-        for which in self._phases:
+        phases = (alone,) if alone in self._gathered else self._phases
+        if others := sorted(self._gathered.keys() - set(phases)):
+            raise RuntimeError(
+                f"combine takes {alone} alone or the gradient of every loss; {', '.join(others)} "
+                "has been entered too"
+            )
+        for which in phases:
             if which not in self._gathered:
                 raise RuntimeError(
                     f"combine needs the gradient of every loss; {which} has not been entered since "
                     f"the last one{self._reason()}"
                 )
-        gathered = tuple(self._gathered[which] for which in self._phases)
+        gathered = tuple(self._gathered[which] for which in phases)
         self.drop()
         return gathered
 
-    def require_reached(self, gathered: Sequence[Gathered]) -> None:
+    def require_reached(self, phases: Sequence[str], gathered: Sequence[Gathered]) -> None:
         """Raise where a loss that was not left out has a gradient at no parameter."""
-        for which, gradient in zip(self._phases, gathered, strict=True):
+        for which, gradient in zip(phases, gathered, strict=True):
             if which not in self._left_out and all(x is None for x in gradient.values()):
                 raise RuntimeError(
                     f"{which} has gathered no gradient: no backward pass in it reached any of "

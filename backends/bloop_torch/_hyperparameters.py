@@ -39,7 +39,7 @@ class Settable:
             raise AttributeError(_unknown(self, name))
         object.__setattr__(self, name, value)
         if made and name == "method":
-            first = inner(value).first_average == "first"
+            first = any(inner(value).starts(fields["losses"]))
             fields["_fresh"] = first and fields["count"] == int(fields["skipped"])
 
 

@@ -11,6 +11,7 @@ from torch.amp import GradScaler
 
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
+from bloop_torch import _between
 from bloop_torch._backward import run
 
 if TYPE_CHECKING:
@@ -137,6 +138,10 @@ def gather(
     scaler = active(scaler)
     found = checked_losses(losses, owner.losses, scaler)
     last = max(k for k, loss in enumerate(found) if loss is not None)
+    if _between.accumulated(owner, found, scaler):
+        if complete:
+            owner._average.start(0, owner._gradients.of(_between.MIXED_PHASE))
+        found = []
     for k, loss in enumerate(found):
         which = owner._phases[k]
         if loss is None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
+from bloop_ref.scalars import is_nothing
 from bloop_torch._gradients import Gathered
 from bloop_torch._leaves import Row
 from bloop_torch._shards import agreed, is_sharded
@@ -43,13 +44,13 @@ def rows(
 
     Raises ``ValueError`` where a parameter has another shape or device than its average.
     """
-    averaged = method.watched(len(gathered)) if memory else ()
+    entering = _entering(method, len(gathered)) if memory else ()
     labels = [*names, *(f"memory[{m}]" for m in range(len(memory)))]
     found = []
     for k, (name, parameter) in enumerate(parameters.items()):
         gradients = [gradient[name] for gradient in gathered]
-        for place, vector in zip(averaged, memory, strict=True):
-            if vector[k] is None and gradients[place] is not None:
+        for places, vector in zip(entering, memory, strict=True):
+            if vector[k] is None and any(gradients[j] is not None for j in places):
                 vector[k] = zeros(parameter, method)
         averages = [vector[k] for vector in memory]
         for average in averages:
@@ -60,6 +61,12 @@ def rows(
             row = agreed(row, [f"{label}[{name!r}]" for label in labels])
         found.append(row)
     return found
+
+
+def _entering(method: Method, losses: int) -> list[list[int]]:
+    """Return for each remembered vector the gradients that enter it."""
+    rows = method.memory(losses)
+    return [[j for j in range(losses) if not is_nothing(row[j])] for row in rows]
 
 
 def _check_place(name: str, parameter: Tensor, average: Tensor) -> None:

@@ -32,13 +32,14 @@ def take(
     """Return the outcome of a step, and the next state; averages have moved then."""
     method: Any = inner(owner.method).at(owner.count, checked)
     gram = isinstance(owner.method, GramMethod)
-    every = range(owner.losses)
+    losses = len(gathered)  # one on a step between of Bloop(every=m)
+    every = range(losses)
     checks = scaler is not None or method.nonfinite != "propagate"
     # a scaler skips the step for whichever gradient is not finite
-    watched = every if scaler is not None else method.watched(owner.losses)
+    watched = every if scaler is not None else method.watched(losses)
     step = Step(
         method=method,
-        losses=owner.losses,
+        losses=losses,
         scalars=owner.state.scalars if gram else (),
         scale=loss_scale(scaler, owner.skipped.device),
         check=every if checks else (),

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributed import ProcessGroup
 
 import bloop_ref
+from bloop_torch import _between
 from bloop_torch._hyperparameters import altered
 from bloop_torch._parameters import Parameters
 from bloop_torch._replicas import When
@@ -30,6 +31,9 @@ class Bloop(Surgery):
         project_on: as in ``bloop_ref.Bloop``, and so are ``init``, ``rescale`` and ``nonfinite``.
         ema_dtype: ``torch.float32`` or ``torch.float64``; by default each parameter's, but at least
             float32.
+        every: m, an extension of this project, see ``bloop_ref.every``: only every m-th step takes
+            both gradients. On the others ``backward`` makes one backward pass, of main + lam aux.
+        kappa: with ``every``, the weight of the new auxiliary gradient in the held one.
 
     Raises:
         TypeError, ValueError: an argument is none of the above.
@@ -63,6 +67,8 @@ class Bloop(Surgery):
         rescale: bool = False,
         nonfinite: Literal["skip", "raise", "propagate"] = "skip",
         ema_dtype: torch.dtype | None = None,
+        every: int = 1,
+        kappa: Any = 1,
         average_over: ProcessGroup | None = None,
         compare_ranks: When = "first",
     ) -> None:
@@ -74,6 +80,8 @@ class Bloop(Surgery):
             rescale=rescale,
             nonfinite=nonfinite,
             ema_dtype=ema_dtype,
+            every=every,
+            kappa=kappa,
         )
         super().__init__(params, method, average_over=average_over, compare_ranks=compare_ranks)
 
@@ -98,8 +106,12 @@ class Bloop(Surgery):
     @property
     def ema(self) -> dict[str, Tensor]:
         """The moving average by the names of the parameters that it has been made for."""
-        (average,) = self.state.memory
-        return {n: e for n, e in zip(self.parameters, average, strict=True) if e is not None}
+        return _remembered(self, 0)
+
+    @property
+    def held(self) -> dict[str, Tensor]:
+        """The held auxiliary gradient likewise; empty unless ``every`` is above 1."""
+        return _remembered(self, 1)
 
     def main_gradient(self) -> AbstractContextManager[None]:
         """Return a context in which backward passes accumulate the main gradient.
@@ -112,5 +124,20 @@ class Bloop(Surgery):
         """Return a context in which backward passes accumulate the auxiliary gradient."""
         return self.gradient(1)
 
+    def mixed_gradient(self) -> AbstractContextManager[None]:
+        """Return a context in which backward passes accumulate the gradient of main + lam aux.
+
+        It takes the place of the other two on the steps between of ``every``, lam being that of
+        the step. Raises ``ValueError`` where the step is to take both gradients.
+        """
+        _between.check_between(self)
+        return self._gradients.phase(_between.MIXED_PHASE, self._begin)
+
     def _names_of_phases(self) -> tuple[str, ...]:
         return "main_gradient()", "aux_gradient()"
+
+
+def _remembered(owner: Surgery, m: int) -> dict[str, Tensor]:
+    """Return a remembered vector by name, as far as it has been made; nothing where none is."""
+    pairs = zip(owner.parameters, *owner.state.memory[m : m + 1], strict=False)
+    return {name: x for name, *rest in pairs for x in rest if x is not None}

@@ -11,7 +11,7 @@ from torch.distributed import ProcessGroup
 
 from bloop_ref import Diagnostics
 from bloop_ref.method import Method
-from bloop_torch import _checkpoint, _memory
+from bloop_torch import _between, _checkpoint, _memory
 from bloop_torch._average import Averaging
 from bloop_torch._gradients import Gradients
 from bloop_torch._guards import Guard
@@ -74,8 +74,7 @@ class Surgery(Settable):
         check_is_method(method)
         method.check_losses("losses", losses)
         self.parameters = named(params)
-        self.method, self.losses = method, losses
-        self.count = 0
+        self.method, self.losses, self.count = method, losses, 0
         device = next(iter(self.parameters.values())).device
         self.skipped = torch.zeros((), dtype=torch.int64, device=device)
         self.withheld: Tensor | bool = False
@@ -84,7 +83,7 @@ class Surgery(Settable):
         self._gradients = Gradients(self.parameters, self._phases)
         self._average = Averaging(self.parameters, average_over, losses)
         self._replicas = Replicas(compare_ranks, average_over)
-        self._fresh = inner(method).first_average == "first"
+        self._fresh = any(inner(method).starts(losses))
         self._moved: Any = False
         self._scalers: set[GradScaler | None] = set()
         self._guard = Guard(self.parameters.values(), type(self).__name__)
@@ -179,13 +178,14 @@ class Surgery(Settable):
         check_given(inner(self.method), given)
         scaler = active(scaler)
         check_scalers(self._scalers, scaler)
-        gathered = self._average.finish(self._gradients.take())
-        self._gradients.require_reached(gathered)
+        gathered = self._average.finish(self._gradients.take(_between.MIXED_PHASE))
+        names = _between.names(self, gathered)
+        self._gradients.require_reached(names, gathered)
         self._replicas.compare(self.count, self.parameters, self.method, self.state, gathered)
         outcome, self.state = take(
             self,
             gathered,
-            names=self._phases,
+            names=names,
             scaler=scaler,
             given=given,
             diagnose=diagnostics,

@@ -43,6 +43,8 @@ class PerLeaf(Method):
             )
         if not isinstance(self.method, GramMethod):
             raise TypeError(f"method must be a GramMethod; found {type(self.method).__name__}")
+        if self.method.every != 1:  # a leaf without a gradient takes no step, and would lose count
+            raise ValueError(f"method must have every=1; found every={self.method.every}")
 
     def check_losses(self, name: str, losses: int) -> None:
         """Raise ``ValueError`` unless the method takes so many losses."""

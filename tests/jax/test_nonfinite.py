@@ -127,3 +127,13 @@ def test_an_average_of_float64_leaves_is_float64() -> None:
         assert ema[0].dtype == jnp.float32
     finally:
         jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.parametrize("lam", [0, 0.0])
+def test_without_weight_a_bad_auxiliary_gradient_still_shows(lam: float) -> None:
+    """An integer among a method's numbers is a weight, not the integer 0 of a formula."""
+    bloop = bloop_jax.bloop(lam, 0.5)
+    g_main, bad = jnp.ones(2), jnp.array([1.0, np.nan])
+    direction, _ = bloop.update(g_main, bloop.init(g_main), aux_grads=bad)
+    expected, _ = Bloop(lam, 0.5).step([np.ones(2), np.asarray(bad)], Bloop(1, 1).init(np.ones(2)))
+    np.testing.assert_array_equal(direction, expected)

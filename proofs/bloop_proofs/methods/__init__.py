@@ -13,6 +13,7 @@ from bloop_proofs.law import Law, laws_in
 from bloop_proofs.laws import protocol, relations
 from bloop_proofs.methods import (
     a_gem,
+    between,
     bloop,
     cagrad,
     cosine_gate,
@@ -85,8 +86,15 @@ OTHERS = (
     cagrad,
     sam_gs,
 )
-METHODS = {m.signature.name: m for m in (BLOOP, *map(_of_lists, OTHERS))}
-"""Every method by its name, Bloop first."""
+BETWEEN = Method(
+    between.SIGNATURE,
+    between.LAWS,
+    between.MISTAKES,
+    Subject(between.step_of(), FRAMEWORKS["numpy"], between.SIGNATURE),
+    between.probes_for,
+)
+METHODS = {m.signature.name: m for m in (BLOOP, *map(_of_lists, OTHERS), BETWEEN)}
+"""Every method by its name: Bloop first, and last a step between, no method of the literature."""
 LAWS = BLOOP.laws
 """The laws of Bloop."""
 

@@ -1,0 +1,96 @@
+"""``python -m tests.convergence.every_fronts``: the fronts of steps with one backward pass.
+
+Trains Bloop, mixed training and ``Bloop(every=m)`` over m, kappa and lam on the three problems of
+``every_problems``, and writes every run's result, the tables and the figure of docs/every.md.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bloop_proofs.files import write_atomically
+from tests.convergence.every_report import figure, tables, with_tables
+from tests.convergence.every_training import Result, Run, Setting, grid, train
+
+DOCS = Path(__file__).parents[2] / "docs"
+RESULTS, FIGURE, GUIDE = DOCS / "every.json", DOCS / "images" / "every.png", DOCS / "every.md"
+SEEDS, STEPS = 5, 1500
+QUICK_SEEDS, QUICK_STEPS = 1, 60
+
+
+def saved(results: Sequence[Result]) -> str:
+    """Return results as JSON, a run a line."""
+    lines = [json.dumps(asdict(result)) for result in results]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def loaded(path: Path = RESULTS) -> list[Result]:
+    """Return the results of a file."""
+    found = []
+    for record in json.loads(path.read_text()):
+        run = record.pop("run")
+        setting = Setting(**run.pop("setting"))
+        found.append(Result(Run(setting=setting, **run), **record))
+    return found
+
+
+def trained(runs: Sequence[Run], jobs: int) -> Iterator[Result]:
+    """Yield the results as they come in."""
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,  # an interrupt from the keyboard ends the workers quietly
+        initargs=(signal.SIGINT, signal.SIG_DFL),
+    ) as pool:
+        futures = [pool.submit(train, run) for run in runs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train with a progress bar; write results, figure and tables, or print them where quick."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a minute; prints, and writes nothing")
+    parser.add_argument("--report", action="store_true", help="of the results that are there")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    options = parser.parse_args(arguments)
+    quick = options.quick
+    results = loaded() if options.report else []
+    if not options.report:
+        runs = grid(seeds=QUICK_SEEDS if quick else SEEDS, steps=QUICK_STEPS if quick else STEPS)
+        with Progress(
+            TextColumn("training {task.total} networks"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        ) as progress:
+            task = progress.add_task("runs", total=len(runs))
+            for result in trained(runs, options.jobs):
+                results.append(result)
+                progress.advance(task)
+        results.sort(key=lambda result: runs.index(result.run))
+    if quick:
+        print(tables(results))
+        return
+    write_atomically(RESULTS, saved(results))
+    write_atomically(FIGURE, figure(results))
+    write_atomically(GUIDE, with_tables(GUIDE.read_text(), results))
+
+
+if __name__ == "__main__":
+    main()
