@@ -16,6 +16,7 @@ from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import direction_bound, norm, unit_roundoff
 from bloop_ref.surgery import (
     AGem,
+    Bloop,
     CAGrad,
     CosineGate,
     GradVac,
@@ -120,7 +121,7 @@ def require_like_alone(
         bound += 4 * direction_bound(u, alone.size, size, size, 1.0)
         require_close(kind, here, alone, bound)
         if diagnostics is not None:
-            assert abs(float(found[kind].norm_main) - float(diagnostics.norm_main)) <= bound
+            assert abs(float(found[kind].norms[0]) - float(diagnostics.norms[0])) <= bound
     require_same_bits(runs[kind])
 
 
@@ -174,11 +175,16 @@ def other_methods(kind: str) -> None:
         require_like_alone(kind, method=method)
 
 
+def steps_between(kind: str) -> None:
+    require_like_alone(kind, method=Bloop(LAM, RHO, every=2))
+
+
 def nonfinite(kind: str) -> None:
     run = Loop(kind)
     first, second = batches(2)
     run.step([first], two)
     (before,) = copy.deepcopy(run.surgery.state.memory)
+    weights = [p.detach().clone() for p in run.net.parameters()]
     second[0] = torch.inf  # in the first process alone
     run.step([second], two)
     (after,) = run.surgery.state.memory
@@ -186,6 +192,8 @@ def nonfinite(kind: str) -> None:
     assert all(
         e is f or torch.equal(whole(e), whole(f)) for e, f in zip(before, after, strict=True)
     )
+    pairs = zip(run.net.parameters(), weights, strict=True)
+    assert all(torch.equal(whole(p.detach()), whole(w)) for p, w in pairs)
 
 
 def resumed(kind: str) -> None:
@@ -226,6 +234,7 @@ FEATURES = (
     adapters,
     compiled_model,
     other_methods,
+    steps_between,
     nonfinite,
     resumed,
     forward_pass_before_no_sync,

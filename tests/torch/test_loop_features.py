@@ -117,6 +117,7 @@ def in_trainer(setting: Setting, folder: Path) -> Surgery:
         max_steps=STEPS,
         optim="sgd",
         learning_rate=0.1,
+        lr_scheduler_type="constant",
         max_grad_norm=0.0,
         report_to=[],
         disable_tqdm=True,
@@ -224,14 +225,40 @@ def test_a_step_without_an_auxiliary_loss(loop: str, tmp_path: Path) -> None:
 
 
 @each_loop
-def test_a_bad_batch_leaves_the_average_alone(loop: str, tmp_path: Path) -> None:
+def test_steps_between(loop: str, tmp_path: Path) -> None:
+    def seen(model: Any, x: Tensor) -> Any:
+        inputs.append(x)
+        return model(x)
+
+    inputs: list[Tensor] = []
+    method = bloop_ref.Bloop(LAM, RHO, every=2)
+    found = LOOPS[loop](setting(None, forward=seen, method=method), tmp_path)
+    alone = two_losses()
+    optimizer = torch.optim.SGD(alone.parameters(), lr=0.1)
+    surgery = Surgery(alone.named_parameters(), method)
+    for x in inputs:
+        surgery.backward(*alone(x))
+        optimizer.step()
+    assert found.count == len(inputs) == STEPS
+    pairs = zip(found.parameters.values(), alone.parameters(), strict=True)
+    assert all(torch.equal(p, q) for p, q in pairs)
+
+
+@each_loop
+def test_a_bad_batch_moves_neither_average_nor_weight(loop: str, tmp_path: Path) -> None:
     def spoiled(model: Any, x: Tensor) -> Any:
         main, aux = model(x)
         calls.append(1)
-        return (main * torch.inf if len(calls) == STEPS else main), aux
+        if len(calls) == STEPS:
+            before.extend(p.detach().clone() for p in model.parameters())
+            main = main * torch.inf
+        return main, aux
 
     calls: list[int] = []
+    before: list[Tensor] = []
     surgery = LOOPS[loop](setting(None, forward=spoiled), tmp_path)
     assert int(surgery.skipped) == 1
     (average,) = surgery.state.memory
     assert all(bool(e.isfinite().all()) for e in average if e is not None)
+    pairs = zip(surgery.parameters.values(), before, strict=True)
+    assert all(torch.equal(p, q) for p, q in pairs)
