@@ -33,6 +33,12 @@ def named(params: Parameters) -> dict[str, Tensor]:
             raise TypeError(f"params must hold tensors; found {type(parameter).__name__}")
         if not parameter.is_leaf:
             raise ValueError(f"params must be leaf tensors, whose .grad is kept; {name!r} is not")
+        if getattr(parameter, "_fsdp_flattened", False):
+            raise TypeError(
+                f"params must not be of FullyShardedDataParallel (FSDP1): {name!r} is a piece of a "
+                "parameter that does not say so, and inner products would be those of this "
+                "process's pieces. Use fully_shard (FSDP2)"
+            )
         if id(parameter) in seen:
             continue
         seen.add(id(parameter))

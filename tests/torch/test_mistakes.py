@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.distributed.fsdp._common_utils import _set_fsdp_flattened
 
 from bloop_ref.surgery import MetaBalance
 from bloop_torch import Bloop
@@ -51,6 +52,12 @@ def the_model_itself(user: Any) -> None:
 @mistake(TypeError, r"params must be model\.parameters\(\).*; found OrderedDict")
 def a_state_dict_for_parameters(user: Any) -> None:
     Bloop(user.model.state_dict(), lam=LAM, rho=RHO)
+
+
+@mistake(TypeError, r"params must not be of FullyShardedDataParallel \(FSDP1\).*fully_shard")
+def pieces_of_fsdp1(user: Any) -> None:
+    _set_fsdp_flattened(user.model.trunk.weight)  # as it marks what it has cut
+    Bloop(user.model.parameters(), lam=LAM, rho=RHO)
 
 
 @mistake(ValueError, "params must hold at least one parameter; found none: the generator")
