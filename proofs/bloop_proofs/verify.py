@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bloop_proofs import vectors
+from bloop_proofs.catalogue import explained, listed
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import laws_named
@@ -56,12 +57,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expected-failures", type=Path, metavar="FILE", help='JSON: {"law": "reason", ...}'
     )
+    parser.add_argument(
+        "--list", action="store_true", help="print the methods, and the laws and mistakes of one"
+    )
+    parser.add_argument(
+        "--explain", metavar="LAW", help="print why a law matters and what breaks it"
+    )
     parser.add_argument("--verbose", action="store_true", help="print every law and counterexample")
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge a subject; return 0 if all laws hold, 1 if one is broken, 2 if the call is wrong."""
     try:
+        if args.list or args.explain:
+            print(explained(args.explain, args.method) if args.explain else listed(args.method))
+            return 0
         if args.json:
             check_writable(args.json)
         report = _judge(args)
