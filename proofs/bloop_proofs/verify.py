@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--examples", type=int, default=100, metavar="N", help="inputs per law")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where drawing starts")
+    parser.add_argument(
+        "--assume", default="", metavar="WHAT", help="inputs that it is for: real,float32,rho<1,..."
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
     parser.add_argument(
         "--expected-failures", type=Path, metavar="FILE", help='JSON: {"law": "reason", ...}'
@@ -87,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
 def _judge(args: argparse.Namespace) -> Report:
     if bool(args.subject) == bool(args.vectors):
         raise CallError("give either MODULE_OR_FILE:CALLABLE or --vectors FILE")
+    if args.vectors and args.assume:
+        raise CallError("golden vectors are judged as they are: give no --assume with --vectors")
     if args.vectors and args.method != "bloop":
         raise CallError("golden vectors are Bloop's: give no --method with --vectors")
     if args.vectors:
@@ -117,6 +122,7 @@ def _judge(args: argparse.Namespace) -> Report:
             examples=args.examples,
             seed=args.seed,
             expected_failures=reasons,
+            assume=args.assume,
             progress=advance,
         )
 
@@ -151,7 +157,8 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     for result in broken if verbose else broken[:1]:
         _show_counterexample(result, console, most=None if verbose else MOST_LINES)
     counts = ", ".join(f"{count} {status}" for status, count in report.count().items())
-    console.print(f"[bold]{'PASSED' if report.passed else 'FAILED'}[/bold]: {counts}")
+    verdict = f"{report.verdict}: " if report.domain else ""
+    console.print(f"[bold]{'PASSED' if report.passed else 'FAILED'}[/bold]: {verdict}{counts}")
 
 
 def _table(results: Sequence[Result]) -> Table:
@@ -190,8 +197,12 @@ def _verdict(result: Result) -> str:
 
 def _show_exceptions(report: Report, console: Console) -> None:
     """Print the laws that were not judged, and those whose failure was expected, with reasons."""
+    if report.outside:
+        outside = len(report.outside)
+        line = f"laws about other inputs than {report.domain}: {outside} (--verbose lists them)"
+        console.print(f"skipped: {line}", markup=False)
     for result in report.results:
-        if result.status in ("skipped", "xfailed"):
+        if result.status in ("skipped", "xfailed") and result not in report.outside:
             line = textwrap.shorten(result.message, MOST_CHARACTERS, placeholder=" ...")
             console.print(f"{result.status}: {result.law}: {line}", markup=False)
 
