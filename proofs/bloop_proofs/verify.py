@@ -17,6 +17,7 @@ from bloop_proofs import vectors
 from bloop_proofs.catalogue import explained, listed
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.junit import to_junit
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--assume", default="", metavar="WHAT", help="inputs that it is for: real,float32,rho<1,..."
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it there as JUnit XML")
     parser.add_argument(
         "--expected-failures", type=Path, metavar="FILE", help='JSON: {"law": "reason", ...}'
     )
@@ -75,14 +77,16 @@ def run(args: argparse.Namespace) -> int:
         if args.list or args.explain:
             print(explained(args.explain, args.method) if args.explain else listed(args.method))
             return 0
-        if args.json:
-            check_writable(args.json)
+        for path in filter(None, (args.json, args.junit)):
+            check_writable(path)
         report = _judge(args)
     except (ValueError, ProtocolError, OSError) as error:
         print(f"bloop-ref verify: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if args.json:
         write_atomically(args.json, report.to_json() + "\n")
+    if args.junit:
+        write_atomically(args.junit, to_junit(report))
     show(report, Console(), verbose=args.verbose)
     return 0 if report.passed else 1
 
