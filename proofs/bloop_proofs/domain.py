@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
-from bloop_proofs.frameworks import DTYPES
 from bloop_proofs.signature import Signature
 
 
@@ -59,7 +58,9 @@ ASSUMPTIONS = {
     "rho>0": Assumption("rho > 0", "clause", lambda _, case: case["rho"] > 0, "rho"),
     "rho<1": Assumption("rho < 1", "clause", lambda _, case: case["rho"] < 1, "rho"),
 }
-"""What can be assumed, beside the dtypes of ``frameworks.DTYPES``."""
+"""What can be assumed, beside a dtype."""
+DTYPES = ("float32", "float64")
+"""The dtypes that can be assumed: those in which nearly all laws speak."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def declared(assume: str | Iterable[str], method: Signature | None = None) -> Do
         >>> declared("reel")
         Traceback (most recent call last):
             ...
-        ValueError: assume must name some of real, finite, ..., bfloat16, ...; found 'reel'
+        ValueError: assume must name some of real, finite, ..., float32, float64; found 'reel'
     """
     given = assume.split(",") if isinstance(assume, str) else list(assume)
     chosen = {name.strip() for name in given if name.strip()}
@@ -139,8 +140,6 @@ def declared(assume: str | Iterable[str], method: Signature | None = None) -> Do
         tuple(name for name in DTYPES if name in chosen),
         tuple(name for name in ASSUMPTIONS if name in chosen),
     )
-    if {"real"} <= chosen and domain.dtypes and all(d.startswith("c") for d in domain.dtypes):
-        raise ValueError(f"assume must leave some inputs; found real with {domain.dtypes[0]}")
     if method:
         has = {*method.vectors, *method.choices, *(() if method.vectors else ("list",))}
         for name in domain.names:

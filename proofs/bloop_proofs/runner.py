@@ -13,7 +13,7 @@ from hypothesis.errors import Flaky, Unsatisfiable
 from bloop_proofs.cases import Case
 from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.domain import OutsideDomain, declared
-from bloop_proofs.frameworks import bfloat16, framework_named
+from bloop_proofs.frameworks import framework_named
 from bloop_proofs.gradients import times
 from bloop_proofs.law import Failure, Law, LawViolation, laws_named
 from bloop_proofs.methods import method_named
@@ -109,8 +109,8 @@ def subject_in(assume: str | Iterable[str], subject: Subject) -> Subject:
     judged = replace(subject, domain=declared(assume, subject.method))
     if not judged.dtypes:
         raise ValueError(
-            f"assume must leave a dtype that {subject.framework.name} has here, one of "
-            f"{', '.join(subject.dtypes)}; found {', '.join(judged.domain.dtypes)}"
+            f"assume must leave a dtype that {subject.framework.name} has here, "
+            f"one of {', '.join(subject.dtypes)}; found {', '.join(judged.domain.dtypes)}"
         )
     return judged
 
@@ -119,8 +119,7 @@ def ordinary(subject: Subject) -> Case:
     """Return an input that nothing is special about: who cannot answer it in form is no subject."""
     method = subject.method
     dtype = subject.dtypes[0] if subject.domain.dtypes else "float32"
-    kind = bfloat16() if dtype == "bfloat16" else np.dtype(dtype)
-    leaves = [np.array([3.0, 4.0], kind), np.array([[1.0]], kind)]
+    leaves = [np.array([3.0, 4.0], dtype), np.array([[1.0]], dtype)]
     vectors = [leaves, times([leaf[::-1] for leaf in leaves], -0.5), leaves]
     options = {name: values(2)[0] for name, values in method.choices.items()}
     return Case(**method.packed([vectors[: len(method.vectors) or 2]]), **options)
