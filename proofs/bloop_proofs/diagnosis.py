@@ -24,5 +24,7 @@ def diagnose(subject: Subject, *, seed: int) -> tuple[Diagnosis, ...]:
     method, framework = METHODS[subject.method.name], subject.framework
     dtypes, mutable = framework.dtypes(), not framework.immutable
     probes = method.probes(method.right, subject.takes, dtypes, mutable, seed)
+    if subject.domain:
+        probes = probes.within(subject)
     found = explanations(subject, method.mistakes, probes)
     return tuple(Diagnosis(mistake.name, mistake.where, mistake.mend) for mistake in found)

@@ -32,8 +32,13 @@ def zeros_like(gradient: Gradient) -> Gradient:
 
 
 def spoiled(gradient: Gradient, place: int, bad: float) -> Gradient:
-    """Return a gradient with a bad entry at a place, counted over leaves and over entries."""
-    leaves = [leaf.copy() for leaf in gradient]
+    """Return a gradient with a bad entry at a place, counted over leaves and over entries.
+
+    Example:
+        >>> spoiled([np.zeros(2), np.float64(1.0)], 1, np.inf)
+        [array([0., 0.]), array(inf)]
+    """
+    leaves = [np.array(leaf) for leaf in gradient]  # arrays also where arithmetic made scalars
     leaf = leaves[place % len(leaves)]
     leaf[np.unravel_index(place % leaf.size, leaf.shape)] = bad
     return leaves

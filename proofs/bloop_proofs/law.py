@@ -25,7 +25,8 @@ class Law:
 
     ``statement`` is the theorem. ``cost`` says how many ordinary checks one of this law takes:
     a law is tried on ``examples / cost`` inputs, once at least. A subject may decline what
-    ``may_refuse`` names by raising ``TypeError`` or ``NotImplementedError``; the law is skipped.
+    ``may_refuse`` names by raising ``TypeError`` or ``NotImplementedError``, unless a domain was
+    declared; the law is skipped.
     """
 
     name: str

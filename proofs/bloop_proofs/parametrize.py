@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from bloop_proofs.frameworks import framework_named
 from bloop_proofs.law import Law, LawViolation
 from bloop_proofs.methods import method_named
-from bloop_proofs.runner import check_implementation, checked_laws
-from bloop_proofs.subject import Step
+from bloop_proofs.runner import check_implementation, checked_laws, subject_in
+from bloop_proofs.subject import Step, Subject
 
 if TYPE_CHECKING:
     import pytest
@@ -21,13 +22,14 @@ def parametrize_with_laws(
     examples: int = 100,
     seed: int = 0,
     expected_failures: Mapping[str, str] | None = None,
+    assume: str | Iterable[str] = (),
 ) -> "pytest.MarkDecorator":
     """Return a pytest mark that runs a test once per law, with an argument ``check`` to call.
 
     The arguments are those of ``check_implementation``. The ids are the names of the laws, so that
     ``pytest -k orthogonal`` works. A law in ``expected_failures`` is a strict ``xfail`` with its
-    reason: the test fails as soon as the law holds. What the step refuses is skipped, with the
-    reason that it gave. Needs pytest.
+    reason: the test fails as soon as the law holds. What the step refuses, and what lies
+    outside of the assumed domain, is skipped, with the reason. Needs pytest.
 
     Raises:
         ValueError, TypeError: as ``check_implementation``, at once.
@@ -46,8 +48,11 @@ def parametrize_with_laws(
     import pytest  # the suite runs without it
 
     reasons = expected_failures or {}
-    catalogue = method_named(method).laws
-    chosen = checked_laws(step, framework, laws, examples, reasons, catalogue)
+    known = method_named(method)
+    chosen = checked_laws(step, framework, laws, examples, reasons, known.laws)
+    assumed = subject_in(
+        assume, Subject(step, framework_named(framework), known.signature)
+    ).domain.assumed
 
     def check_of(law: Law) -> Callable[[], None]:
         def check() -> None:
@@ -59,6 +64,7 @@ def parametrize_with_laws(
                 laws=law.name,
                 examples=examples,
                 seed=seed,
+                assume=assumed,
             )
             (result,) = report.results
             if result.status == "skipped":

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
+from bloop_proofs.domain import EVERYTHING, Domain
+
 Status = Literal["passed", "failed", "skipped", "xfailed", "xpassed"]
 
 
@@ -47,6 +49,7 @@ class Report:
 
     ``diagnosis`` names the known mistakes that reproduce the subject's outputs, the most likely
     first; it is empty for a subject that breaks no law, and for a mistake nobody has listed.
+    ``domain`` is what was assumed of the inputs.
     """
 
     subject: str
@@ -56,6 +59,7 @@ class Report:
     results: tuple[Result, ...]
     diagnosis: tuple[Diagnosis, ...] = ()
     method: str = "bloop"
+    domain: Domain = EVERYTHING
 
     @property
     def passed(self) -> bool:
@@ -63,9 +67,22 @@ class Report:
         return not any(result.broken for result in self.results)
 
     @property
+    def verdict(self) -> str:
+        """The verdict in words, with the domain that it is restricted to."""
+        judged = any(result.status != "skipped" for result in self.results)
+        word = ("right" if self.passed else "wrong") if judged else "not judged"
+        return f"{word}, for {self.domain}" if self.domain else word
+
+    @property
     def broken(self) -> tuple[Result, ...]:
         """The results that speak against the subject."""
         return tuple(result for result in self.results if result.broken)
+
+    @property
+    def outside(self) -> tuple[Result, ...]:
+        """The results of laws about inputs outside of the domain, so that none was tried."""
+        skipped = (result for result in self.results if result.status == "skipped")
+        return tuple(result for result in skipped if self.domain and not result.examples)
 
     def count(self) -> dict[str, int]:
         """Return how many laws have each status, the statuses that occur only."""
@@ -79,6 +96,7 @@ class Report:
             "framework": self.framework,
             "seed": self.seed,
             "examples": self.examples,
+            "assume": list(self.domain.assumed),
             "passed": self.passed,
             "results": [asdict(result) for result in self.results],
             "diagnosis": [entry._asdict() for entry in self.diagnosis],
@@ -91,7 +109,8 @@ class Report:
     def __str__(self) -> str:
         """Return a summary of a few lines: counts, broken laws, diagnosis, first counterexample."""
         counts = ", ".join(f"{n} {status}" for status, n in self.count().items())
-        lines = [f"{self.subject}: {counts}"]
+        verdict = f"{self.verdict}: " if self.domain else ""
+        lines = [f"{self.subject}: {verdict}{counts}"]
         lines += [
             f"  {r.law} ({r.equation}) {r.status}: {shorten(r.message, 160)}"
             for r in self.broken[:5]

@@ -3,20 +3,22 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
 import numpy as np
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from bloop_proofs.cases import Case
 from bloop_proofs.diagnosis import diagnose
+from bloop_proofs.domain import OutsideDomain, declared
 from bloop_proofs.frameworks import framework_named
+from bloop_proofs.gradients import times
 from bloop_proofs.law import Failure, Law, LawViolation, laws_named
 from bloop_proofs.methods import method_named
 from bloop_proofs.quiet import SETTINGS, apart, silence
 from bloop_proofs.report import Report, Result, Status
-from bloop_proofs.signature import Signature
 from bloop_proofs.source import Source, source_of
 from bloop_proofs.subject import LeafError, ProtocolError, Step, StepRaised, Subject
 
@@ -30,6 +32,7 @@ def check_implementation(
     examples: int = 100,
     seed: int = 0,
     expected_failures: Mapping[str, str] | None = None,
+    assume: str | Iterable[str] = (),
     progress: Callable[[Result], None] | None = None,
 ) -> Report:
     """Judge an implementation of Bloop or of another method, in any framework, by all its laws.
@@ -50,6 +53,9 @@ def check_implementation(
         seed: where the drawing of inputs starts; the same seed draws the same inputs.
         expected_failures: reasons by the names of laws that are known to fail. One that holds all
             the same is ``xpassed``, which fails the report: the entry has expired.
+        assume: the inputs that the step is for, such as ``"real,float32,rho<1"``, where these are
+            not all of the method's: ``bloop_proofs.domain.ASSUMPTIONS`` and dtypes. It is judged on
+            these alone, laws about others are ``skipped``, and it may refuse none of these.
         progress: called with each result as it comes.
 
     Returns:
@@ -80,12 +86,12 @@ def check_implementation(
     expected = expected_failures or {}
     known = method_named(method)
     chosen = checked_laws(step, framework, laws, examples, expected, known.laws)
-    subject = Subject(step, framework_named(framework), known.signature)
+    subject = subject_in(assume, Subject(step, framework_named(framework), known.signature))
     source = source_of(step)
     with silence():
         # what else is wrong breaks laws, each of which will say so
         with contextlib.suppress(StepRaised, LeafError):
-            subject.of(ordinary(known.signature))
+            subject.of(ordinary(subject))
         results = []
         for law in chosen:
             result = _judge(law, subject, source, examples, seed, expected.get(law.name))
@@ -94,13 +100,27 @@ def check_implementation(
                 progress(result)
         failed = any(result.status in ("failed", "xfailed") for result in results)
         diagnosis = diagnose(subject, seed=seed) if failed else ()
-    return Report(source.name, framework, seed, examples, tuple(results), diagnosis, method)
+    found = tuple(results)
+    return Report(source.name, framework, seed, examples, found, diagnosis, method, subject.domain)
 
 
-def ordinary(method: Signature) -> Case:
+def subject_in(assume: str | Iterable[str], subject: Subject) -> Subject:
+    """Return a subject that is for some inputs only; raise ``ValueError`` where there are none."""
+    judged = replace(subject, domain=declared(assume, subject.method))
+    if not judged.dtypes:
+        raise ValueError(
+            f"assume must leave a dtype that {subject.framework.name} has here, "
+            f"one of {', '.join(subject.dtypes)}; found {', '.join(judged.domain.dtypes)}"
+        )
+    return judged
+
+
+def ordinary(subject: Subject) -> Case:
     """Return an input that nothing is special about: who cannot answer it in form is no subject."""
-    leaves = [np.array([3.0, 4.0], np.float32), np.array([[1.0]], np.float32)]
-    vectors = [leaves, [np.float32(-0.5) * leaf[::-1] for leaf in leaves], leaves]
+    method = subject.method
+    dtype = subject.dtypes[0] if subject.domain.dtypes else "float32"
+    leaves = [np.array([3.0, 4.0], dtype), np.array([[1.0]], dtype)]
+    vectors = [leaves, times([leaf[::-1] for leaf in leaves], -0.5), leaves]
     options = {name: values(2)[0] for name, values in method.choices.items()}
     return Case(**method.packed([vectors[: len(method.vectors) or 2]]), **options)
 
@@ -142,7 +162,9 @@ def _judge(
     status: Status = "passed" if expected is None else "xpassed"
     message = "" if expected is None else f"expected to fail, but holds: {expected}"
     counterexample = ""
-    if failure is not None and law.may_refuse and failure.refuses:
+    if not tried and failure is None:
+        status, message = "skipped", f"it is about other inputs than {subject.domain}"
+    elif failure is not None and _may_refuse(law, subject) and failure.refuses:
         status, message = "skipped", f"step refuses {law.may_refuse}: {failure.error}"
     elif failure is not None:
         status = "failed" if expected is None else "xfailed"
@@ -152,6 +174,11 @@ def _judge(
     seconds = time.perf_counter() - started
     form = (law.name, law.group, law.equation, law.statement)
     return Result(*form, status, message, counterexample, tried, seconds)
+
+
+def _may_refuse(law: Law, subject: Subject) -> bool:
+    """Whether a subject may refuse the inputs of a law: who has declared a domain has said all."""
+    return bool(law.may_refuse) and not subject.domain
 
 
 def try_law(law: Law, subject: Subject, *, examples: int, seed: int) -> tuple[int, Failure | None]:
@@ -170,18 +197,21 @@ def try_law(law: Law, subject: Subject, *, examples: int, seed: int) -> tuple[in
             law.check(subject, case)
         except (LawViolation, StepRaised, ProtocolError) as error:
             found = Failure(case, error)
-            if law.may_refuse and found.refuses:  # another input may still break the law
+            if _may_refuse(law, subject) and found.refuses:  # another input may still break the law
                 refusal = refusal or found
                 return
             failure = found
             raise
+        except OutsideDomain:
+            tried -= 1
+            hypothesis.reject()
 
     settings = hypothesis.settings(SETTINGS, max_examples=examples)
     inputs = law.inputs(subject.framework)
     try:
         with apart():
             hypothesis.seed(seed)(settings(hypothesis.given(inputs)(check)))()
-    except (LawViolation, StepRaised, ProtocolError):
+    except (LawViolation, StepRaised, ProtocolError, Unsatisfiable):
         pass
     except Flaky:
         if failure:

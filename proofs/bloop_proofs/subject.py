@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
+from bloop_proofs.domain import EVERYTHING, Domain
 from bloop_proofs.frameworks import Framework
 from bloop_proofs.signature import Signature
 
@@ -49,11 +50,21 @@ class Output:
 
 @dataclass(frozen=True)
 class Subject:
-    """A step, the framework whose arrays it takes, and the method that it implements."""
+    """A step, the framework whose arrays it takes, and the method that it implements.
+
+    It is never called on inputs outside of its ``domain``: ``OutsideDomain`` is raised instead.
+    """
 
     step: Step
     framework: Framework
     method: Signature
+    domain: Domain = EVERYTHING
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes that the framework has and the domain allows."""
+        allowed = self.domain.dtypes
+        return tuple(x for x in self.framework.dtypes() if not allowed or x in allowed)
 
     @cached_property
     def takes(self) -> frozenset[str]:
@@ -85,6 +96,7 @@ class Subject:
 
     def run(self, steps: Sequence[list[list[Any]]], case: Case) -> Output:
         """Run some steps from no state, with the options of a case; return the last output."""
+        self.domain.require(self.method, case)
         options = {name: case[name] for name in (*self.method.options, *self.takes)}
         state: Any = None
         for vectors in steps:

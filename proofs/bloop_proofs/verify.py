@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bloop_proofs import vectors
+from bloop_proofs.catalogue import explained, listed
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.junit import to_junit
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
@@ -52,9 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--examples", type=int, default=100, metavar="N", help="inputs per law")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where drawing starts")
+    parser.add_argument(
+        "--assume", default="", metavar="WHAT", help="inputs that it is for: real,float32,rho<1,..."
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it there as JUnit XML")
     parser.add_argument(
         "--expected-failures", type=Path, metavar="FILE", help='JSON: {"law": "reason", ...}'
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="print the methods, and the laws and mistakes of one"
+    )
+    parser.add_argument(
+        "--explain", metavar="LAW", help="print why a law matters and what breaks it"
     )
     parser.add_argument("--verbose", action="store_true", help="print every law and counterexample")
 
@@ -62,14 +74,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge a subject; return 0 if all laws hold, 1 if one is broken, 2 if the call is wrong."""
     try:
-        if args.json:
-            check_writable(args.json)
+        if args.list or args.explain:
+            print(explained(args.explain, args.method) if args.explain else listed(args.method))
+            return 0
+        for path in filter(None, (args.json, args.junit)):
+            check_writable(path)
         report = _judge(args)
     except (ValueError, ProtocolError, OSError) as error:
         print(f"bloop-ref verify: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if args.json:
         write_atomically(args.json, report.to_json() + "\n")
+    if args.junit:
+        write_atomically(args.junit, to_junit(report))
     show(report, Console(), verbose=args.verbose)
     return 0 if report.passed else 1
 
@@ -77,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
 def _judge(args: argparse.Namespace) -> Report:
     if bool(args.subject) == bool(args.vectors):
         raise CallError("give either MODULE_OR_FILE:CALLABLE or --vectors FILE")
+    if args.vectors and args.assume:
+        raise CallError("golden vectors are judged as they are: give no --assume with --vectors")
     if args.vectors and args.method != "bloop":
         raise CallError("golden vectors are Bloop's: give no --method with --vectors")
     if args.vectors:
@@ -107,6 +126,7 @@ def _judge(args: argparse.Namespace) -> Report:
             examples=args.examples,
             seed=args.seed,
             expected_failures=reasons,
+            assume=args.assume,
             progress=advance,
         )
 
@@ -141,7 +161,8 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     for result in broken if verbose else broken[:1]:
         _show_counterexample(result, console, most=None if verbose else MOST_LINES)
     counts = ", ".join(f"{count} {status}" for status, count in report.count().items())
-    console.print(f"[bold]{'PASSED' if report.passed else 'FAILED'}[/bold]: {counts}")
+    verdict = f"{report.verdict}: " if report.domain else ""
+    console.print(f"[bold]{'PASSED' if report.passed else 'FAILED'}[/bold]: {verdict}{counts}")
 
 
 def _table(results: Sequence[Result]) -> Table:
@@ -180,8 +201,12 @@ def _verdict(result: Result) -> str:
 
 def _show_exceptions(report: Report, console: Console) -> None:
     """Print the laws that were not judged, and those whose failure was expected, with reasons."""
+    if report.outside:
+        outside = len(report.outside)
+        line = f"laws about other inputs than {report.domain}: {outside} (--verbose lists them)"
+        console.print(f"skipped: {line}", markup=False)
     for result in report.results:
-        if result.status in ("skipped", "xfailed"):
+        if result.status in ("skipped", "xfailed") and result not in report.outside:
             line = textwrap.shorten(result.message, MOST_CHARACTERS, placeholder=" ...")
             console.print(f"{result.status}: {result.law}: {line}", markup=False)
 

@@ -14,7 +14,8 @@ What every right implementation of Bloop obeys, in the order in which `bloop-ref
 `e` is the EMA of the main gradients before the step, `d` the direction, `pi(u; v)` the part of `u`
 orthogonal to `v`. Equation and section numbers are those of Hsieh et al., ICML 2024, arXiv
 2402.02998v2. A step may refuse what stands under *may refuse*, by a `TypeError` or a
-`NotImplementedError`; the law is skipped then, with the reason.
+`NotImplementedError`; the law is skipped then, with the reason. Inside a
+[declared domain](verify.md#a-declared-domain) it may refuse nothing.
 
 This page is written by `python -m bloop_proofs.laws`; a test holds it to the code.
 """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
+from bloop_proofs.domain import OutsideDomain
 from bloop_proofs.gradients import same_bits
 from bloop_proofs.laws.protocol import another, numpy, overwrite, written_over
 from bloop_proofs.signature import Signature
@@ -52,7 +53,7 @@ class Probe:
         """Look at a subject; that it raises is a thing to see too."""
         try:
             return self.look(subject, self.case)
-        except (StepRaised, ProtocolError) as error:
+        except (StepRaised, ProtocolError, OutsideDomain) as error:
             return Seen((type(error).__name__,))
 
     @cached_property
@@ -96,6 +97,15 @@ class Probes:
     ordinary: tuple[Probe, ...]
     special: tuple[Probe, ...]
     history: Probe
+
+    def within(self, subject: Subject) -> "Probes":
+        """Return the inputs that lie in the domain of a subject."""
+        outside = Seen((OutsideDomain.__name__,))
+
+        def kept(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
+            return tuple(probe for probe in probes if probe.at(subject) != outside)
+
+        return Probes(kept(self.ordinary), kept(self.special), self.history)
 
 
 def sizes_of(method: Signature, case: Case) -> Sizes:

@@ -42,7 +42,7 @@ def roundoff(subject: Subject) -> float:
 
 
 def _dtype(subject: Subject) -> str:
-    return "float64" if "float64" in subject.framework.dtypes() else "float32"
+    return "float64" if "float64" in subject.dtypes else "float32"
 
 
 def plain(subject: Subject) -> Step:
