@@ -97,7 +97,7 @@ constant-gradients-are-their-own-momentum: The start of an average must leave no
 modulated-direction-is-of-degree-two: It tells the modulated branch from the equalised one.
 momentum-turns-no-sign: Momentum modulates the length of a gradient's entries only.
 threshold-decides-between-the-branches: A run on the wrong side of gamma is another method.
-what-is-taken-out-of-x-along-e-is-the-held-gradients: x holds the main gradient, which must stay.
+what-is-taken-out-of-x-along-e-is-the-held-gradients: The main gradient in x must stay.
 where-the-held-gradient-is-right-it-is-bloop: The extension must cost nothing where A is right.
 """
 
