@@ -1,10 +1,13 @@
-"""Subjects that take losses and parameters and leave ``.grad``, brought into the protocol's form.
+"""Subjects that take losses and parameters, brought into the protocol's form.
 
 They are given linear losses <g, theta>, whose gradients are the drawn vectors g, bit for bit.
 """
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from array_api_compat import is_torch_array
 
 from bloop_proofs.adapters import parts, with_source
 from bloop_proofs.frameworks import FRAMEWORKS
@@ -86,15 +89,52 @@ def from_losses(
     return with_source(adapted, make, call)
 
 
-def linear_loss(gradient: Sequence[Any], params: Sequence[Any]) -> Any:
-    """Return <g, theta> as a torch scalar whose gradient with respect to theta is g, bit for bit.
+def from_loss_functions(step: Callable[..., Any]) -> Step:
+    """Return a subject made of a JAX step that takes parameters and two loss functions.
 
-    A complex entry counts as two real ones, <g, theta> = Re sum conj(g) theta, which is how torch
-    defines gradients. The scalar is in float64, whatever the dtypes of the tensors.
+    The losses are <g_main, theta> and <g_aux, theta>; what ``jax.grad`` returns for them is the
+    drawn vectors, complex ones too. Both are pytrees, of type ``jax.tree_util.Partial``, and go
+    through ``jax.jit`` like arrays.
 
     Args:
-        gradient: the g, a tensor for each parameter.
-        params: the theta, tensors of the same shapes.
+        step: ``step(params, main_loss, aux_loss, ema, *, lam, rho) -> (direction, new_ema)``, with
+            ``params``, ``ema`` and what it returns lists of arrays, and ``main_loss(params)`` a
+            scalar. Updates, which descend, are the direction with the sign turned.
+
+    Example:
+        >>> import jax
+        >>> def mine(params, main_loss, aux_loss, ema, *, lam, rho):
+        ...     main, aux = jax.grad(main_loss)(params), jax.grad(aux_loss)(params)
+        ...     new_ema = [(1 - rho) * e + rho * m for e, m in zip(ema, main)]
+        ...     return [m + lam * a for m, a in zip(main, aux)], new_ema
+        >>> from bloop_proofs import check_implementation, from_loss_functions
+        >>> step, laws = from_loss_functions(mine), "new-ema-weighs-the-new-gradient-by-rho"
+        >>> check_implementation(step, framework="jax", laws=laws, examples=3).passed
+        True
+
+    Source: eq. 5 and Algorithm 1 of arXiv 2402.02998v2.
+    """
+
+    def adapted(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
+        xp: Any = FRAMEWORKS["jax"].xp
+        partial = importlib.import_module("jax").tree_util.Partial
+        params = [xp.full_like(leaf, START) for leaf in g_main]
+        losses = (partial(linear_loss, gradient) for gradient in (g_main, g_aux))
+        return step(params, *losses, ema, lam=lam, rho=rho)
+
+    return with_source(adapted, step, "from_loss_functions(step)")
+
+
+def linear_loss(gradient: Sequence[Any], params: Sequence[Any]) -> Any:
+    """Return <g, theta> as a scalar whose gradient with respect to theta is g, bit for bit.
+
+    A complex entry counts as two real ones. The gradient is that of the framework: for torch, which
+    conjugates, <g, theta> = Re sum conj(g) theta, and for JAX Re sum g theta. The sums are carried
+    in float64, in JAX in float32 at least.
+
+    Args:
+        gradient: the g, a torch tensor or JAX array for each parameter.
+        params: the theta, of the same shapes.
 
     Example:
         >>> import torch
@@ -103,13 +143,24 @@ def linear_loss(gradient: Sequence[Any], params: Sequence[Any]) -> Any:
         >>> theta.grad
         tensor([ 3., -4.])
     """
-    torch: Any = FRAMEWORKS["torch"].xp
+    product = _of_torch if any(map(is_torch_array, gradient)) else _of_jax
     total: Any = 0.0
     for g, p in zip(gradient, params, strict=True):
-        if g.is_complex():  # a product with 1 + 0i would make NaN of infinity
-            g, p = torch.view_as_real(g), torch.view_as_real(p)
-        total = total + (g.detach() * p).sum(dtype=torch.float64)
+        total = total + product(g, p)
     return total
+
+
+def _of_torch(g: Any, p: Any) -> Any:
+    torch: Any = FRAMEWORKS["torch"].xp
+    if g.is_complex():  # a product with 1 + 0i would make NaN of infinity
+        g, p = torch.view_as_real(g), torch.view_as_real(p)
+    return (g.detach() * p).sum(dtype=torch.float64)
+
+
+def _of_jax(g: Any, p: Any) -> Any:
+    xp: Any = FRAMEWORKS["jax"].xp
+    terms = g.real * p.real - g.imag * p.imag if xp.iscomplexobj(g) else g * p
+    return terms.sum(dtype=xp.promote_types(terms.dtype, xp.float32))
 
 
 def _parameter(like: Any) -> Any:
