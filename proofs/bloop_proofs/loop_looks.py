@@ -115,6 +115,12 @@ def looks(loop: Loop) -> Iterator[Look]:
             loop, main, aux, start=main[0]
         ),
         "the two losses are exchanged": _terms(loop, aux, main),
+        "the auxiliary gradient holds the main one: .grad is not cleared in between": _terms(
+            loop, main, main + aux
+        ),
+        "the projection is added to the gradient of the summed losses": _terms(
+            loop, main + aux, aux, ema=main[:, None]
+        ),
     }.items():
         yield Look(words, *terms)
     _, ranks, micro, _, _ = loop.gradients.shape

@@ -3,7 +3,6 @@
 They are given linear losses <g, theta>, whose gradients are the drawn vectors g, bit for bit.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +35,8 @@ def from_losses(
         ema: the average of an object: the name of the attribute that holds it, or a function that
             returns it. It must be the very tensors that the object goes on with, for they are
             written to: one for each parameter, in a sequence or the values of a mapping, or a
-            single one of shape (n,), n the number of entries of all parameters together.
+            single one of shape (n,), n the number of entries of all parameters together. One that
+            is hidden cannot be judged so, but by ``loop_from_losses``.
         method: the name of its ``backward(main_loss, aux_loss)``; ``"__call__"`` for a function.
 
     Raises:
@@ -89,40 +89,44 @@ def from_losses(
     return with_source(adapted, make, call)
 
 
-def from_loss_functions(step: Callable[..., Any]) -> Step:
-    """Return a subject made of a JAX step that takes parameters and two loss functions.
+def loop_from_losses(make: Callable[..., Any], *, method: str = "backward") -> Callable[..., Any]:
+    """Return a loop for ``check_loop``, of one that takes two torch losses and hides its average.
 
-    The losses are <g_main, theta> and <g_aux, theta>; what ``jax.grad`` returns for them is the
-    drawn vectors, complex ones too. Both are pytrees, of type ``jax.tree_util.Partial``, and go
-    through ``jax.jit`` like arrays.
+    One object takes all steps, ``.grad`` being cleared before each. What would have to read the
+    average or to set it, half the laws of Bloop, cannot be judged; the directions of several steps
+    tell whether it is there.
 
     Args:
-        step: ``step(params, main_loss, aux_loss, ema, *, lam, rho) -> (direction, new_ema)``, with
-            ``params``, ``ema`` and what it returns lists of arrays, and ``main_loss(params)`` a
-            scalar. Updates, which descend, are the direction with the sign turned.
+        make: as in ``from_losses``.
+        method: likewise.
+
+    Raises:
+        ProtocolError: by the loop, where an object leaves a parameter without ``.grad``.
 
     Example:
-        >>> import jax
-        >>> def mine(params, main_loss, aux_loss, ema, *, lam, rho):
-        ...     main, aux = jax.grad(main_loss)(params), jax.grad(aux_loss)(params)
-        ...     new_ema = [(1 - rho) * e + rho * m for e, m in zip(ema, main)]
-        ...     return [m + lam * a for m, a in zip(main, aux)], new_ema
-        >>> from bloop_proofs import check_implementation, from_loss_functions
-        >>> step, laws = from_loss_functions(mine), "new-ema-weighs-the-new-gradient-by-rho"
-        >>> check_implementation(step, framework="jax", laws=laws, examples=3).passed
-        True
-
-    Source: eq. 5 and Algorithm 1 of arXiv 2402.02998v2.
+        >>> import torch
+        >>> class Mine:
+        ...     def __init__(self, params, lam, rho):
+        ...         self.params, self.lam = params, lam
+        ...     def backward(self, main_loss, aux_loss):
+        ...         (main_loss + self.lam * aux_loss).backward()
+        >>> from bloop_proofs import check_loop, loop_from_losses
+        >>> check_loop(loop_from_losses(Mine)).diagnosis
+        'the auxiliary gradient is added without the projection'
     """
 
-    def adapted(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
-        xp: Any = FRAMEWORKS["jax"].xp
-        partial = importlib.import_module("jax").tree_util.Partial
-        params = [xp.full_like(leaf, START) for leaf in g_main]
-        losses = (partial(linear_loss, gradient) for gradient in (g_main, g_aux))
-        return step(params, *losses, ema, lam=lam, rho=rho)
+    def run(batches: Any, *, lam: float, rho: float) -> Any:
+        params = [_parameter(leaf) for leaf in batches[0][0][0][0]]
+        subject = make(params, lam=lam, rho=rho)
+        directions = []
+        for (((main, aux),),) in batches:
+            for parameter in params:
+                parameter.grad = None
+            getattr(subject, method)(linear_loss(main, params), linear_loss(aux, params))
+            directions.append([gradient.clone() for gradient in _gradients(params)])
+        return directions
 
-    return with_source(adapted, step, "from_loss_functions(step)")
+    return run
 
 
 def linear_loss(gradient: Sequence[Any], params: Sequence[Any]) -> Any:
