@@ -35,6 +35,12 @@ class Look:
     main: Rows
     added: Rows
 
+    @property
+    def whole(self) -> Rows:
+        """The directions."""
+        directions: Rows = self.main + self.added
+        return directions
+
 
 def explained(loop: Loop, found: Rows, room: float) -> str:
     """Return what directions look like, "" where no known mistake leads to them.
@@ -43,11 +49,14 @@ def explained(loop: Loop, found: Rows, room: float) -> str:
     a factor of the whole direction before one for each gradient.
     """
     every = list(looks(loop))
-    # in half precision several may be as near as that
-    nearest = min(every, key=lambda look: _distance(found, look.main + look.added))
-    if _distance(found, nearest.main + nearest.added) <= room:
-        return nearest.words
     right = Look("", *_terms(loop, *_parts(loop.mean)))
+    nearest = min(every, key=lambda look: _distance(found, look.whole))
+    if _distance(found, nearest.whole) <= room:
+        others = [look.whole for look in every if look is not nearest]
+        others += [c * right.whole for n in _counts(loop).values() for c in (n, 1 / n)]
+        # in half precision the bounds are too wide to tell some mistakes from others
+        told = all(_distance(nearest.whole, other) > 2 * room for other in others)
+        return nearest.words if told else ""
     for look in (right, *every):
         if words := _scaled(loop, look, found, room):
             return "; ".join(filter(None, (look.words, words)))
@@ -60,13 +69,16 @@ def _distance(x: Rows, y: Rows) -> float:
 
 def _scaled(loop: Loop, look: Look, found: Rows, room: float) -> str:
     """Return by what the directions of a mistake are multiplied, "" where they are not."""
-    whole = look.main + look.added
+    whole = look.whole
     c = float(np.sum(found * whole) / np.sum(whole * whole))
     room *= max(1.0, abs(c))
     if not _distance(found, c * whole) <= room:
         return ""
     causes = ("a loss scale is not divided out", "a loss scale is divided out twice")
-    return f"the whole direction is {_factor(loop, c, room / norm(whole.ravel()), causes)}"
+    slack = room / norm(whole.ravel())
+    if abs(c - 1) <= 2 * slack:  # it cannot be told from 1
+        return ""
+    return f"the whole direction is {_factor(loop, c, slack, causes)}"
 
 
 def _scaled_apart(loop: Loop, right: Look, found: Rows, room: float) -> str:
@@ -89,17 +101,24 @@ def _scaled_apart(loop: Loop, right: Look, found: Rows, room: float) -> str:
 
 def _factor(loop: Loop, c: float, slack: float, causes: tuple[str, str]) -> str:
     """Return a factor, known within ``slack``, with what leads to it."""
+    likely = causes[0] if abs(c) > 1 else causes[1]
+    known = [
+        (float(n), f"summed over the {over}, not averaged") for over, n in _counts(loop).items()
+    ]
+    known += [
+        (1 / n, f"divided once too often by the number of {over}")
+        for over, n in _counts(loop).items()
+    ]
+    value, words = min(known, key=lambda entry: abs(c - entry[0]), default=(0.0, ""))
+    likely = words if words and abs(c - value) <= slack else likely
+    return f"multiplied by {c:.6g}: {likely}"
+
+
+def _counts(loop: Loop) -> dict[str, int]:
+    """Return over how many gradients a loop may sum."""
     _, ranks, micro, _, _ = loop.gradients.shape
     counts = {"ranks": ranks, "micro-batches": micro, "ranks and micro-batches": ranks * micro}
-    sizes = {name: n for name, n in counts.items() if n > 1}
-    summed = [name for name, n in sizes.items() if abs(c - n) <= slack]
-    halved = [name for name, n in sizes.items() if abs(c - 1 / n) <= slack]
-    likely = causes[0] if abs(c) > 1 else causes[1]
-    if summed:
-        likely = f"summed over the {summed[0]}, not averaged"
-    elif halved:
-        likely = f"divided once too often by the number of {halved[0]}"
-    return f"multiplied by {c:.6g}: {likely}"
+    return {over: n for over, n in counts.items() if n > 1}
 
 
 def looks(loop: Loop) -> Iterator[Look]:

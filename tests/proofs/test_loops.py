@@ -71,6 +71,16 @@ def test_wrong_loops_look_like_what_they_are(
     assert f"looks like: {report.diagnosis}" in str(report)
 
 
+@pytest.mark.parametrize(("run", "ranks", "micro", "like"), WRONG)
+def test_half_precision_names_no_other_mistake(
+    run: Trainer, ranks: int, micro: int, like: str
+) -> None:
+    report = check_loop(run, ranks=ranks, micro_batches=micro, dtype="float16")
+    assert not report.passed
+    mistake = "multiplied by" if "multiplied by" in like or "once too often" in like else like
+    assert not report.diagnosis or mistake in report.diagnosis
+
+
 def test_what_no_known_mistake_explains_is_not_named() -> None:
     def run(batches: Any, *, lam: float, rho: float) -> Any:
         return [[leaf.flip(0) if leaf.ndim else leaf for leaf in g] for g in right(batches)]
@@ -95,7 +105,7 @@ def test_no_two_mistakes_and_no_right_loop_look_the_same(ranks: int, micro: int)
     right, bounds = required(batches, 0.5, 0.25)
     vectors = [[[[flat(g) for g in p] for p in rank] for rank in step] for step in batches]
     known = [("", np.array(right))]
-    known += [(x.words, x.main + x.added) for x in looks(Loop(np.array(vectors), 0.5, 0.25))]
+    known += [(x.words, x.whole) for x in looks(Loop(np.array(vectors), 0.5, 0.25))]
     room = 2 * ranks * micro * norm(np.array(bounds))
     for (first, x), (second, y) in combinations(known, 2):
         assert norm((x - y).ravel()) > room, (first, second)
