@@ -53,7 +53,7 @@ def explained(loop: Loop, found: Rows, room: float) -> str:
     nearest = min(every, key=lambda look: _distance(found, look.whole))
     if _distance(found, nearest.whole) <= room:
         others = [look.whole for look in every if look is not nearest]
-        others += [c * right.whole for n in _counts(loop).values() for c in (n, 1 / n)]
+        others += [c * right.whole for n, _ in _counts(loop) for c in (n, 1 / n)]
         # in half precision the bounds are too wide to tell some mistakes from others
         told = all(_distance(nearest.whole, other) > 2 * room for other in others)
         return nearest.words if told else ""
@@ -102,23 +102,25 @@ def _scaled_apart(loop: Loop, right: Look, found: Rows, room: float) -> str:
 def _factor(loop: Loop, c: float, slack: float, causes: tuple[str, str]) -> str:
     """Return a factor, known within ``slack``, with what leads to it."""
     likely = causes[0] if abs(c) > 1 else causes[1]
-    known = [
-        (float(n), f"summed over the {over}, not averaged") for over, n in _counts(loop).items()
-    ]
+    known = [(float(n), f"summed over the {over}, not averaged") for n, over in _counts(loop)]
     known += [
-        (1 / n, f"divided once too often by the number of {over}")
-        for over, n in _counts(loop).items()
+        (1 / n, f"divided once too often by the number of {over}") for n, over in _counts(loop)
     ]
     value, words = min(known, key=lambda entry: abs(c - entry[0]), default=(0.0, ""))
     likely = words if words and abs(c - value) <= slack else likely
     return f"multiplied by {c:.6g}: {likely}"
 
 
-def _counts(loop: Loop) -> dict[str, int]:
+def _counts(loop: Loop) -> list[tuple[int, str]]:
     """Return over how many gradients a loop may sum."""
     _, ranks, micro, _, _ = loop.gradients.shape
-    counts = {"ranks": ranks, "micro-batches": micro, "ranks and micro-batches": ranks * micro}
-    return {over: n for over, n in counts.items() if n > 1}
+    if ranks == micro:  # which of the two is not to be told
+        counts = [(ranks, "ranks or the micro-batches")]
+    else:
+        counts = [(ranks, "ranks"), (micro, "micro-batches")]
+    if ranks > 1 and micro > 1:
+        counts.append((ranks * micro, "ranks and micro-batches"))
+    return [(n, over) for n, over in counts if n > 1]
 
 
 def looks(loop: Loop) -> Iterator[Look]:
