@@ -40,7 +40,7 @@ def from_flat(step: Step) -> Step:
             _write_back(gradient, flat)
         return _cut("direction", direction, g_main), _cut("new_ema", new_ema, ema)
 
-    return _with_source(adapted, step, "from_flat(step)")
+    return with_source(adapted, step, "from_flat(step)")
 
 
 def from_dict(step: Step, names: str = "parameter_{}") -> Step:
@@ -69,7 +69,7 @@ def from_dict(step: Step, names: str = "parameter_{}") -> Step:
         direction, new_ema = pair(step(*named, lam=lam, rho=rho))
         return _values("direction", direction, keys), _values("new_ema", new_ema, keys)
 
-    return _with_source(adapted, step, f"from_dict(step, names={names!r})")
+    return with_source(adapted, step, f"from_dict(step, names={names!r})")
 
 
 def from_class(make: Callable[..., Any], *, method: str = "step", ema: str = "ema") -> Step:
@@ -109,7 +109,7 @@ def from_class(make: Callable[..., Any], *, method: str = "step", ema: str = "em
         direction = getattr(subject, method)(g_main, g_aux)
         return direction, getattr(subject, ema)
 
-    return _with_source(adapted, make, f"from_class(step, method={method!r}, ema={ema!r})")
+    return with_source(adapted, make, f"from_class(step, method={method!r}, ema={ema!r})")
 
 
 def pair(returned: Any) -> tuple[Any, Any]:
@@ -120,7 +120,7 @@ def pair(returned: Any) -> tuple[Any, Any]:
     return returned[0], returned[1]
 
 
-def _with_source(adapted: Step, inner: Any, call: str) -> Step:
+def with_source(adapted: Step, inner: Any, call: str) -> Step:
     """Note in a subject how it was made, so that its counterexamples run."""
     adapter, _, _ = call.partition("(")
     source = source_of(inner)
@@ -147,7 +147,7 @@ def _join(leaves: Sequence[Any]) -> Any:
 
 def _write_back(leaves: Sequence[Any], flat: Any) -> None:
     """Let the leaves show what was written to the array that was joined of them."""
-    for leaf, part in zip(leaves, _parts(flat, leaves), strict=True):
+    for leaf, part in zip(leaves, parts(flat, leaves), strict=True):
         if is_writeable_array(leaf):
             leaf[...] = part
 
@@ -158,16 +158,17 @@ def _cut(name: str, flat: Any, like: Sequence[Any]) -> list[Any]:
     if getattr(flat, "shape", None) != (size,):
         found = f"shape {flat.shape}" if hasattr(flat, "shape") else describe(flat)
         raise ProtocolError(f"{name} must be a flat array of shape ({size},); found {found}")
-    return _parts(flat, like)
+    return parts(flat, like)
 
 
-def _parts(flat: Any, like: Sequence[Any]) -> list[Any]:
-    parts, start = [], 0
+def parts(flat: Any, like: Sequence[Any]) -> list[Any]:
+    """Return a flat array cut into leaves of the shapes of others."""
+    cut, start = [], 0
     for leaf in like:
         stop = start + math.prod(leaf.shape)
-        parts.append(flat[start:stop].reshape(tuple(leaf.shape)))
+        cut.append(flat[start:stop].reshape(tuple(leaf.shape)))
         start = stop
-    return parts
+    return cut
 
 
 def _values(name: str, found: Any, keys: Sequence[str]) -> list[Any]:

@@ -76,6 +76,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch, *, examples: int) -> None:
 
 
 def test_the_sessions_of_the_guide_are_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
     hurry(monkeypatch, examples=20)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     text = "\n".join(blocks("pycon"))
