@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import os
 import sys
 import textwrap
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +18,11 @@ from rich.text import Text
 from bloop_proofs import vectors
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.isolation import judge_apart
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
-from bloop_proofs.runner import check_implementation
-from bloop_proofs.source import load
+from bloop_proofs.serving import FAULT, Request, Stopped
 from bloop_proofs.subject import ProtocolError
 
 MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 5, 16, 110
@@ -52,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--examples", type=int, default=100, metavar="N", help="inputs per law")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where drawing starts")
+    parser.add_argument(
+        "--timeout", type=float, default=60, metavar="SECONDS", help="for one call of the step"
+    )
+    parser.add_argument(
+        "--in-process", action="store_true", help="for a debugger: no process apart, no timeout"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
     parser.add_argument(
         "--expected-failures", type=Path, metavar="FILE", help='JSON: {"law": "reason", ...}'
@@ -60,31 +68,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge a subject; return 0 if all laws hold, 1 if one is broken, 2 if the call is wrong."""
+    """Judge a subject; return its exit status.
+
+    0 if all laws hold, 1 if one is broken, 2 if the call is wrong or nothing, or not all, can be
+    judged, 130 if the judging is interrupted.
+    """
+    known: list[Result] = []
     try:
+        args.json = args.json and args.json.absolute()  # a subject may change the directory
         if args.json:
             check_writable(args.json)
-        report = _judge(args)
+        report = _judge(args, known)
+        if args.json:
+            write_atomically(args.json, report.to_json() + "\n")
+        return _print(report, args) or int(not report.passed)
     except (ValueError, ProtocolError, OSError) as error:
-        print(f"bloop-ref verify: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    if args.json:
-        write_atomically(args.json, report.to_json() + "\n")
-    show(report, Console(), verbose=args.verbose)
-    return 0 if report.passed else 1
+        return _complain(str(error), 2)
+    except (Stopped, KeyboardInterrupt) as error:
+        line, status = (str(error), 2) if isinstance(error, Stopped) else ("interrupted", 130)
+        if known:
+            head = (args.subject, args.framework, args.seed, args.examples)
+            _print(Report(*head, tuple(known), method=args.method), args, stopped=True)
+        return _complain(line, status)
+    except Exception:
+        traceback.print_exc()
+        return _complain(FAULT, 2)
 
 
-def _judge(args: argparse.Namespace) -> Report:
+def _complain(line: str, status: int) -> int:
+    print(f"bloop-ref verify: {' '.join(line.split())}", file=sys.stderr)
+    return status
+
+
+def _print(report: Report, args: argparse.Namespace, *, stopped: bool = False) -> int:
+    """Print a report; return 0, or 2 where standard output takes none."""
+    try:
+        console = Console()
+        with console.capture() as shown:
+            show(report, console, verbose=args.verbose, stopped=stopped)
+        sys.stdout.write(shown.get())
+        sys.stdout.flush()
+    except OSError as error:
+        # the interpreter flushes once more as it ends, and would exit with a status of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _complain(f"the report cannot be printed: {error}", 2)
+    return 0
+
+
+def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
+    """Judge what is asked for; add the results to those known as they come."""
     if bool(args.subject) == bool(args.vectors):
         raise CallError("give either MODULE_OR_FILE:CALLABLE or --vectors FILE")
     if args.vectors and args.method != "bloop":
         raise CallError("golden vectors are Bloop's: give no --method with --vectors")
+    if not args.timeout > 0:
+        raise CallError(f"--timeout must be more than 0 seconds; found {args.timeout:g}")
     if args.vectors:
         return vectors.judge(args.vectors)
-    catalogue = method_named(args.method).laws
     chosen = args.laws if args.laws in ("all", "paper", "numerics") else args.laws.split(",")
     reasons = _reasons(args.expected_failures) if args.expected_failures else {}
-    step = load(args.subject)
+    options = (args.method, args.framework, chosen, args.examples, args.seed, reasons)
+    request = Request(args.subject, *options)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -94,21 +138,16 @@ def _judge(args: argparse.Namespace) -> Report:
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
-        task = progress.add_task("laws", total=len(laws_named(chosen, catalogue)))
+        laws = laws_named(chosen, method_named(args.method).laws)
+        task = progress.add_task("laws", total=len(laws))
 
         def advance(result: Result) -> None:
+            known.append(result)
             progress.update(task, advance=1, description=result.law)
 
-        return check_implementation(
-            step,
-            method=args.method,
-            framework=args.framework,
-            laws=chosen,
-            examples=args.examples,
-            seed=args.seed,
-            expected_failures=reasons,
-            progress=advance,
-        )
+        if not args.in_process:
+            return judge_apart(request, timeout=args.timeout, progress=advance)
+        return request.judge_here(advance)
 
 
 def _reasons(path: Path) -> Mapping[str, str]:
@@ -121,7 +160,7 @@ def _reasons(path: Path) -> Mapping[str, str]:
     return reasons
 
 
-def show(report: Report, console: Console, *, verbose: bool = False) -> None:
+def show(report: Report, console: Console, *, verbose: bool = False, stopped: bool = False) -> None:
     """Print a report: a table, the diagnosis and the first counterexample, on one screen."""
     broken = report.broken
     method = f"{report.method}, " if report.method != "bloop" else ""
@@ -141,7 +180,8 @@ def show(report: Report, console: Console, *, verbose: bool = False) -> None:
     for result in broken if verbose else broken[:1]:
         _show_counterexample(result, console, most=None if verbose else MOST_LINES)
     counts = ", ".join(f"{count} {status}" for status, count in report.count().items())
-    console.print(f"[bold]{'PASSED' if report.passed else 'FAILED'}[/bold]: {counts}")
+    verdict = "STOPPED" if stopped else "PASSED" if report.passed else "FAILED"
+    console.print(f"[bold]{verdict}[/bold]: {counts}")
 
 
 def _table(results: Sequence[Result]) -> Table:
