@@ -220,10 +220,16 @@ def _verdict(result: Result) -> str:
 
 def _show_exceptions(report: Report, console: Console) -> None:
     """Print the laws that were not judged, and those whose failure was expected, with reasons."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for result in report.results:
         if result.status in ("skipped", "xfailed"):
-            line = textwrap.shorten(result.message, MOST_CHARACTERS, placeholder=" ...")
-            console.print(f"{result.status}: {result.law}: {line}", markup=False)
+            alike.setdefault((result.status, result.message), []).append(result.law)
+    for (status, message), laws in alike.items():
+        line = textwrap.shorten(message, MOST_CHARACTERS, placeholder=" ...")
+        for names in (
+            laws if len(laws) <= MOST_LAWS else [f"{len(laws)} laws, {laws[0]} and others"]
+        ):
+            console.print(f"{status}: {names}: {line}", markup=False)
 
 
 def _show_counterexample(result: Result, console: Console, *, most: int | None) -> None:
