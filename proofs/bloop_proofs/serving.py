@@ -1,6 +1,7 @@
 """The other side of ``isolation``: the process that judges, and tells what it finds."""
 
 import contextlib
+import json
 import os
 import pickle
 import signal
@@ -9,8 +10,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from bloop_proofs.files import read_text
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import method_named
 from bloop_proofs.report import Report, Result
@@ -66,6 +69,18 @@ class Request:
         options = asdict(self)
         del options["subject"]
         return check_implementation(step, **options, progress=progress)
+
+
+def reasons_in(path: Path) -> Mapping[str, str]:
+    """Return the expected failures in a JSON file; raise ``ValueError`` where it has none."""
+    text = read_text(path)
+    try:
+        reasons = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} must be JSON: {error}") from error
+    if not isinstance(reasons, dict) or not all(isinstance(r, str) for r in reasons.values()):
+        raise ValueError(f'{path} must be a JSON object {{"law": "reason", ...}}')
+    return reasons
 
 
 def raised(error: BaseException) -> str:

@@ -1,12 +1,11 @@
 """``bloop-ref verify``: the suite on the command line."""
 
 import argparse
-import json
 import os
 import sys
 import textwrap
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -22,8 +21,11 @@ from bloop_proofs.isolation import judge_apart
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
-from bloop_proofs.serving import FAULT, Request, Stopped
+from bloop_proofs.serving import FAULT, Request, Stopped, reasons_in
 from bloop_proofs.subject import ProtocolError
+
+LEAST_COLUMNS = 20
+"""A narrower screen has no room for a table."""
 
 MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 5, 16, 110
 """What fits on one screen: broken laws, lines of a counterexample, characters of a message."""
@@ -75,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
     """
     known: list[Result] = []
     try:
-        args.json = args.json and args.json.absolute()  # a subject may change the directory
         if args.json:
             check_writable(args.json)
+            args.json = args.json.absolute()  # a subject may change the directory
         report = _judge(args, known)
         if args.json:
             write_atomically(args.json, report.to_json() + "\n")
@@ -103,7 +105,7 @@ def _complain(line: str, status: int) -> int:
 def _print(report: Report, args: argparse.Namespace, *, stopped: bool = False) -> int:
     """Print a report; return 0, or 2 where standard output takes none."""
     try:
-        console = Console()
+        console = _console()
         with console.capture() as shown:
             show(report, console, verbose=args.verbose, stopped=stopped)
         sys.stdout.write(shown.get())
@@ -113,6 +115,13 @@ def _print(report: Report, args: argparse.Namespace, *, stopped: bool = False) -
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _complain(f"the report cannot be printed: {error}", 2)
     return 0
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Return a console, of 80 columns where COLUMNS says 0 or too few."""
+    columns = os.environ.get("COLUMNS", "")
+    narrow = columns.isdecimal() and int(columns) < LEAST_COLUMNS
+    return Console(stderr=stderr, width=80 if narrow else None)
 
 
 def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
@@ -126,7 +135,7 @@ def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
     if args.vectors:
         return vectors.judge(args.vectors)
     chosen = args.laws if args.laws in ("all", "paper", "numerics") else args.laws.split(",")
-    reasons = _reasons(args.expected_failures) if args.expected_failures else {}
+    reasons = reasons_in(args.expected_failures) if args.expected_failures else {}
     options = (args.method, args.framework, chosen, args.examples, args.seed, reasons)
     request = Request(args.subject, *options)
     with Progress(
@@ -134,7 +143,7 @@ def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=_console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
@@ -148,16 +157,6 @@ def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
         if not args.in_process:
             return judge_apart(request, timeout=args.timeout, progress=advance)
         return request.judge_here(advance)
-
-
-def _reasons(path: Path) -> Mapping[str, str]:
-    try:
-        reasons = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise CallError(f"{path} must be JSON: {error}") from error
-    if not isinstance(reasons, dict) or not all(isinstance(r, str) for r in reasons.values()):
-        raise CallError(f'{path} must be a JSON object {{"law": "reason", ...}}')
-    return reasons
 
 
 def show(report: Report, console: Console, *, verbose: bool = False, stopped: bool = False) -> None:
