@@ -11,6 +11,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -24,8 +25,9 @@ START = 60.0
 """Seconds that the judging process may take to start: no subject has had a say by then."""
 
 CHILD = (
-    "import json, sys; given = json.load(sys.stdin); sys.path[:] = given.pop('path'); "
-    "from bloop_proofs.serving import Request, serve; serve(Request(**given))"
+    "import json, sys; given = json.load(sys.stdin); sys.path[:] = given['path']; "
+    "from bloop_proofs.serving import Request, serve; "
+    "serve(Request(**given['request']), given['scratch'])"
 )
 
 
@@ -45,8 +47,7 @@ def judge_apart(request: Request, *, timeout: float, progress: Callable[[Result]
     """
     stages = request.stages()
     stage = next(stages)
-    process = _started(request)
-    try:
+    with tempfile.TemporaryDirectory() as scratch, _running(request, scratch) as process:
         for kind, value in _messages(process, timeout):
             if kind == "report":
                 return value  # type: ignore[no-any-return]
@@ -57,24 +58,28 @@ def judge_apart(request: Request, *, timeout: float, progress: Callable[[Result]
             if kind == "result":
                 progress(value)
             stage = next(stages)
-    finally:
-        _end(process)
     raise Stopped(f"the subject ended the process {stage}: {_how(process.returncode)}")
 
 
-def _started(request: Request) -> "subprocess.Popen[bytes]":
+@contextlib.contextmanager
+def _running(request: Request, scratch: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the process that judges, which makes its folders in a given one, and end it."""
     process = subprocess.Popen(
         # -P: a file in the working directory must not stand in for the standard library's
         [sys.executable, "-P", "-c", CHILD],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if sys.stderr is None else None,
         start_new_session=os.name == "posix",  # Ctrl-C is for this process alone
     )
-    given = json.dumps({**asdict(request), "path": sys.path}).encode()
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(given)
-    return process
+    given = {"request": asdict(request), "path": sys.path, "scratch": scratch}
+    try:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(json.dumps(given).encode())
+        yield process
+    finally:
+        _end(process)
 
 
 def _messages(process: "subprocess.Popen[bytes]", timeout: float) -> Iterator[tuple[str, Any]]:

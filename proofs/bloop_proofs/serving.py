@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bloop_proofs import quiet
 from bloop_proofs.files import read_text
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import method_named
@@ -121,8 +122,9 @@ class _Channel:
             self._file.flush()
 
 
-def serve(request: Request) -> None:
+def serve(request: Request, scratch: str) -> None:
     """Judge as a request says, in the process that ``judge_apart`` has started; end it."""
+    quiet.scratch = scratch
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = _Channel()
     channel.tell("beat")

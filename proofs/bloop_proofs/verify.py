@@ -1,6 +1,7 @@
 """``bloop-ref verify``: the suite on the command line."""
 
 import argparse
+import contextlib
 import os
 import sys
 import textwrap
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=int, default=100, metavar="N", help="inputs per law")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where drawing starts")
     parser.add_argument(
-        "--timeout", type=float, default=60, metavar="SECONDS", help="for one call of the step"
+        "--timeout", type=float, default=60, metavar="SECONDS", help="for one call, 60 by default"
     )
     parser.add_argument(
         "--in-process", action="store_true", help="for a debugger: no process apart, no timeout"
@@ -98,12 +99,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _complain(line: str, status: int) -> int:
-    print(f"bloop-ref verify: {' '.join(line.split())}", file=sys.stderr)
+    with contextlib.suppress(AttributeError, OSError):  # closed, or full: the status still holds
+        sys.stderr.write(f"bloop-ref verify: {' '.join(line.split())}\n")
     return status
 
 
 def _print(report: Report, args: argparse.Namespace, *, stopped: bool = False) -> int:
     """Print a report; return 0, or 2 where standard output takes none."""
+    if sys.stdout is None:
+        return _complain("the report cannot be printed: standard output is closed", 2)
     try:
         console = _console()
         with console.capture() as shown:
@@ -145,7 +149,7 @@ def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
         TimeElapsedColumn(),
         console=_console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
     ) as progress:
         laws = laws_named(chosen, method_named(args.method).laws)
         task = progress.add_task("laws", total=len(laws))

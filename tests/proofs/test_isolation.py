@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -85,15 +86,23 @@ def test_who_leaves_at_import_has_not_passed(
     ],
 )
 def test_who_ends_in_the_middle_gets_what_is_known_and_2(
-    name: str, line: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    line: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    report = folder / "report.json"
+    report, scratch = folder / "report.json", folder / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     timeout = "2" if name == "hangs" else "60"
     status = main(["verify", f"steps.py:{name}", *FEW, "--timeout", timeout, "--json", report.name])
     captured = capsys.readouterr()
     assert (status, captured.err) == (2, f"bloop-ref verify: {line}\n")
     assert captured.out.endswith("STOPPED: 1 passed\n")
     assert not report.exists(), "half a report could be taken for a whole one"
+    assert list(scratch.iterdir()) == [], "nobody else clears what an ended process has made"
 
 
 def test_what_a_subject_prints_is_no_part_of_the_report(
@@ -147,3 +156,14 @@ def test_a_report_that_cannot_be_printed_is_2() -> None:
     found = process.communicate()[1].splitlines()
     assert found[0].startswith("bloop-ref verify: the report cannot be printed: ")
     assert process.returncode == 2
+
+
+@pytest.mark.parametrize(("closed", "said"), [("stdout", ""), ("stderr", "STOPPED: 1 passed\n")])
+def test_the_status_holds_where_nothing_can_be_said(
+    closed: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, closed, None)
+    assert main([*HERE, "steps.py:raises", *FEW]) == 2
+    shown = capsys.readouterr().out
+    assert shown.endswith(said)
+    assert "bloop-ref verify:" not in shown
