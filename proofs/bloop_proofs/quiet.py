@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis._settings import local_settings
 from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 
+scratch: str | None = None
+"""Where folders are made: that of another process, where this one may not live to clear it."""
+
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
@@ -38,7 +41,7 @@ SETTINGS = settings(
 def apart() -> Iterator[None]:
     """Keep hypothesis apart from the caller's: within a test of it, and without its folder."""
     before: Any = storage_directory(intent_to_write=False)
-    with tempfile.TemporaryDirectory() as folder, local_settings(SETTINGS):
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, local_settings(SETTINGS):
         set_hypothesis_home_dir(folder)
         try:
             yield

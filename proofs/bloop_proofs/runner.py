@@ -20,7 +20,10 @@ from bloop_proofs.methods import method_named
 from bloop_proofs.quiet import SETTINGS, apart, silence
 from bloop_proofs.report import Report, Result, Status
 from bloop_proofs.source import Source, source_of
-from bloop_proofs.subject import LeafError, ProtocolError, Step, StepRaised, Subject
+from bloop_proofs.subject import RAISED, LeafError, ProtocolError, Step, StepRaised, Subject
+
+ALIKE = 10
+"""So many laws in a row that fail with the same exception say all that there is to say."""
 
 
 def check_implementation(
@@ -59,10 +62,11 @@ def check_implementation(
         progress: called with each result as it comes.
 
     Returns:
-        A ``Report``; its ``passed`` is the verdict.
+        A ``Report``; its ``passed`` is the verdict. Where the step raises the same in ten laws in
+        a row, the others are skipped.
 
     Raises:
-        ProtocolError: the step returns something else than the protocol says.
+        ProtocolError: the step takes or returns something else than the protocol says.
         ValueError: an argument is none of those above, or the framework is not installed.
         TypeError: the step cannot be called.
 
@@ -92,9 +96,12 @@ def check_implementation(
         # what else is wrong breaks laws, each of which will say so
         with contextlib.suppress(StepRaised, LeafError):
             subject.of(ordinary(subject))
-        results = []
+        results: list[Result] = []
         for law in chosen:
-            result = _judge(law, subject, source, examples, seed, expected.get(law.name))
+            if why := hopeless(results):
+                result = untried(law, why)
+            else:
+                result = _judge(law, subject, source, examples, seed, expected.get(law.name))
             results.append(result)
             if progress:
                 progress(result)
@@ -146,6 +153,20 @@ def checked_laws(
         if not reason.strip():
             raise ValueError(f"expected_failures must give a reason for {name!r}; found none")
     return laws_named(laws, catalogue)
+
+
+def hopeless(results: Sequence[Result]) -> str:
+    """Return what the step raised in each of the last laws tried, "" where it did not in all."""
+    tried = [result for result in results if result.status != "skipped"][-ALIKE:]
+    messages = {result.message if result.status == "failed" else "" for result in tried}
+    same = messages.pop() if len(tried) == ALIKE and len(messages) == 1 else ""
+    return same if same.startswith(RAISED) else ""
+
+
+def untried(law: Law, why: str) -> Result:
+    """Return the verdict on a law that is not tried after others that failed alike."""
+    message = f"not tried, since {ALIKE} laws in a row failed alike: {why}"
+    return Result(law.name, law.group, law.equation, law.statement, "skipped", message)
 
 
 def _judge(

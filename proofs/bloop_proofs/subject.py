@@ -17,6 +17,9 @@ from bloop_proofs.signature import Signature
 Step = Callable[..., Any]
 """A step of a method, as ``Signature.call`` says."""
 
+RAISED = "step raised "
+"""How the message begins that says what a step raised."""
+
 
 class ProtocolError(TypeError):
     """The subject does not speak the protocol, so no law can be judged."""
@@ -102,10 +105,22 @@ class Subject:
         for vectors in steps:
             given: list[Any] = [*vectors] if self.method.vectors else [vectors]
             given += [state] if self.method.stateful else []
-            found = self._all_of(called(self.step, *given, **options))
+            found = self._all_of(self._called(given, options))
             state = found.get("state")
             output = self._output(found, vectors)
         return output
+
+    def _called(self, given: list[Any], options: dict[str, Any]) -> Any:
+        try:
+            return called(self.step, *given, **options)
+        except StepRaised as error:
+            # only where the call has failed: a decorator may take more than its signature says
+            if isinstance(error.__cause__, TypeError) and (why := unfit(self.step, given, options)):
+                raise ProtocolError(
+                    f"step must take the arguments of {self.method.call}; found one that does not: "
+                    f"{why}"
+                ) from error
+            raise
 
     @cached_property
     def _required(self) -> str:
@@ -152,8 +167,7 @@ def returned_gradient(
                 f"{required}, each a list of {framework.name} arrays; "
                 f"found {describe(leaf)} for {name}[{i}]"
             )
-    leaves = [framework.numpy(leaf) for leaf in found]
-    for i, (leaf, model) in enumerate(zip(leaves, like, strict=True)):
+    for i, (leaf, model) in enumerate(zip(found, like, strict=True)):
         if _kind(leaf.dtype) == "no":
             raise ProtocolError(f"{name}[{i}] must hold numbers; found dtype {leaf.dtype}")
         if math.prod(leaf.shape) != math.prod(model.shape) or (
@@ -163,7 +177,7 @@ def returned_gradient(
                 f"{name}[{i}] must have {_entries(model)} like {source}[{i}]; "
                 f"found {_entries(leaf)}"
             )
-    return leaves
+    return [framework.numpy(leaf) for leaf in found]  # copies, of what has the right size only
 
 
 def called(step: Step, *arguments: Any, **options: Any) -> Any:
@@ -174,7 +188,20 @@ def called(step: Step, *arguments: Any, **options: Any) -> Any:
         raise
     except (Exception, SystemExit) as error:
         line = " ".join(str(error).split())[:200]
-        raise StepRaised(f"step raised {type(error).__name__}: {line}") from error
+        raise StepRaised(f"{RAISED}{type(error).__name__}: {line}") from error
+
+
+def unfit(step: Step, given: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Return why the signature of a step does not let it be called so, "" where it does."""
+    try:
+        signature = inspect.signature(step)
+    except (TypeError, ValueError):
+        return ""
+    try:
+        signature.bind(*given, **options)
+    except TypeError as error:
+        return str(error)
+    return ""
 
 
 def _entries(array: Any) -> str:

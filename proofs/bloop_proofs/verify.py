@@ -1,32 +1,30 @@
 """``bloop-ref verify``: the suite on the command line."""
 
 import argparse
-import json
+import contextlib
+import os
 import sys
-import textwrap
-from collections.abc import Mapping, Sequence
+import traceback
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from bloop_proofs import vectors
 from bloop_proofs.catalogue import explained, listed
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.isolation import judge_apart
 from bloop_proofs.junit import to_junit
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
-from bloop_proofs.runner import check_implementation
-from bloop_proofs.source import load
+from bloop_proofs.screen import show
+from bloop_proofs.serving import FAULT, Request, Stopped, reasons_in
 from bloop_proofs.subject import ProtocolError
 
-MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 5, 16, 110
-"""What fits on one screen: broken laws, lines of a counterexample, characters of a message."""
+LEAST_COLUMNS = 20
+"""A narrower screen has no room for a table."""
 
 
 class CallError(ValueError):
@@ -57,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--assume", default="", metavar="WHAT", help="inputs that it is for: real,float32,rho<1,..."
     )
+    parser.add_argument(
+        "--timeout", type=float, default=60, metavar="SECONDS", help="for one call, 60 by default"
+    )
+    parser.add_argument(
+        "--in-process", action="store_true", help="for a debugger: no process apart, no timeout"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write it there as JUnit XML")
     parser.add_argument(
@@ -72,153 +76,106 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge a subject; return 0 if all laws hold, 1 if one is broken, 2 if the call is wrong."""
+    """Judge a subject; return its exit status.
+
+    0 if all laws hold, 1 if one is broken, 2 if the call is wrong or nothing, or not all, can be
+    judged, 130 if the judging is interrupted.
+    """
+    known: list[Result] = []
     try:
         if args.list or args.explain:
-            print(explained(args.explain, args.method) if args.explain else listed(args.method))
-            return 0
-        for path in filter(None, (args.json, args.junit)):
-            check_writable(path)
-        report = _judge(args)
+            text = explained(args.explain, args.method) if args.explain else listed(args.method)
+            return _write(text + "\n")
+        for name in ("json", "junit"):
+            if path := getattr(args, name):
+                check_writable(path)
+                setattr(args, name, path.absolute())  # a subject may change the directory
+        report = _judge(args, known)
+        if args.json:
+            write_atomically(args.json, report.to_json() + "\n")
+        if args.junit:
+            write_atomically(args.junit, to_junit(report))
+        return _print(report, args) or int(not report.passed)
     except (ValueError, ProtocolError, OSError) as error:
-        print(f"bloop-ref verify: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    if args.json:
-        write_atomically(args.json, report.to_json() + "\n")
-    if args.junit:
-        write_atomically(args.junit, to_junit(report))
-    show(report, Console(), verbose=args.verbose)
-    return 0 if report.passed else 1
+        return _complain(str(error), 2)
+    except (Stopped, KeyboardInterrupt) as error:
+        line, status = (str(error), 2) if isinstance(error, Stopped) else ("interrupted", 130)
+        if known:
+            head = (args.subject, args.framework, args.seed, args.examples)
+            _print(Report(*head, tuple(known), method=args.method), args, stopped=True)
+        return _complain(line, status)
+    except Exception:
+        traceback.print_exc()
+        return _complain(FAULT, 2)
 
 
-def _judge(args: argparse.Namespace) -> Report:
+def _complain(line: str, status: int) -> int:
+    with contextlib.suppress(AttributeError, OSError):  # closed, or full: the status still holds
+        sys.stderr.write(f"bloop-ref verify: {' '.join(line.split())}\n")
+    return status
+
+
+def _print(report: Report, args: argparse.Namespace, *, stopped: bool = False) -> int:
+    """Print a report; return 0, or 2 where standard output takes none."""
+    console = _console()
+    with console.capture() as shown:
+        show(report, console, verbose=args.verbose, stopped=stopped)
+    return _write(shown.get())
+
+
+def _write(text: str) -> int:
+    """Write to standard output; return 0, or 2 where it takes nothing."""
+    if sys.stdout is None:
+        return _complain("the report cannot be printed: standard output is closed", 2)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # the interpreter flushes once more as it ends, and would exit with a status of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _complain(f"the report cannot be printed: {error}", 2)
+    return 0
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Return a console, of 80 columns where COLUMNS says 0 or too few."""
+    columns = os.environ.get("COLUMNS", "")
+    narrow = columns.isdecimal() and int(columns) < LEAST_COLUMNS
+    return Console(stderr=stderr, width=80 if narrow else None)
+
+
+def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
+    """Judge what is asked for; add the results to those known as they come."""
     if bool(args.subject) == bool(args.vectors):
         raise CallError("give either MODULE_OR_FILE:CALLABLE or --vectors FILE")
     if args.vectors and args.assume:
         raise CallError("golden vectors are judged as they are: give no --assume with --vectors")
     if args.vectors and args.method != "bloop":
         raise CallError("golden vectors are Bloop's: give no --method with --vectors")
+    if not args.timeout > 0:
+        raise CallError(f"--timeout must be more than 0 seconds; found {args.timeout:g}")
     if args.vectors:
         return vectors.judge(args.vectors)
-    catalogue = method_named(args.method).laws
     chosen = args.laws if args.laws in ("all", "paper", "numerics") else args.laws.split(",")
-    reasons = _reasons(args.expected_failures) if args.expected_failures else {}
-    step = load(args.subject)
+    reasons = reasons_in(args.expected_failures) if args.expected_failures else {}
+    options = (args.method, args.framework, chosen, args.examples, args.seed, reasons, args.assume)
+    request = Request(args.subject, *options)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=_console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
     ) as progress:
-        task = progress.add_task("laws", total=len(laws_named(chosen, catalogue)))
+        laws = laws_named(chosen, method_named(args.method).laws)
+        task = progress.add_task("laws", total=len(laws))
 
         def advance(result: Result) -> None:
+            known.append(result)
             progress.update(task, advance=1, description=result.law)
 
-        return check_implementation(
-            step,
-            method=args.method,
-            framework=args.framework,
-            laws=chosen,
-            examples=args.examples,
-            seed=args.seed,
-            expected_failures=reasons,
-            assume=args.assume,
-            progress=advance,
-        )
-
-
-def _reasons(path: Path) -> Mapping[str, str]:
-    try:
-        reasons = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise CallError(f"{path} must be JSON: {error}") from error
-    if not isinstance(reasons, dict) or not all(isinstance(r, str) for r in reasons.values()):
-        raise CallError(f'{path} must be a JSON object {{"law": "reason", ...}}')
-    return reasons
-
-
-def show(report: Report, console: Console, *, verbose: bool = False) -> None:
-    """Print a report: a table, the diagnosis and the first counterexample, on one screen."""
-    broken = report.broken
-    method = f"{report.method}, " if report.method != "bloop" else ""
-    head = f"{report.subject} ({method}{report.framework}, seed {report.seed})"
-    console.print(head, markup=False)
-    if verbose:
-        console.print(_table(report.results))
-    elif broken:
-        console.print(_table(broken[:MOST_LAWS]))
-    else:
-        console.print(_summary(report))
-    if not verbose:
-        if len(broken) > MOST_LAWS:
-            console.print(f"and {len(broken) - MOST_LAWS} more broken laws (--verbose lists them)")
-        _show_exceptions(report, console)
-    _show_diagnosis(report, console)
-    for result in broken if verbose else broken[:1]:
-        _show_counterexample(result, console, most=None if verbose else MOST_LINES)
-    counts = ", ".join(f"{count} {status}" for status, count in report.count().items())
-    verdict = f"{report.verdict}: " if report.domain else ""
-    console.print(f"[bold]{'PASSED' if report.passed else 'FAILED'}[/bold]: {verdict}{counts}")
-
-
-def _table(results: Sequence[Result]) -> Table:
-    """Return a table with a row per law: its verdict, its name and equation, what was found."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("law, and what was found", overflow="fold")
-    for result in results:
-        found = textwrap.shorten(result.message, MOST_CHARACTERS, placeholder=" ...")
-        # not markup: arrays that were found print with brackets
-        cell = Text(f"{result.law} ({result.equation})\n{found}".rstrip())
-        table.add_row(_verdict(result), cell)
-    return table
-
-
-def _summary(report: Report) -> Table:
-    """Return a table with a row per equation, for a report without a broken law."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("equation")
-    table.add_column("laws", justify="right")
-    table.add_column("verdict")
-    groups: dict[str, list[Result]] = {}
-    for result in report.results:
-        groups.setdefault(result.equation, []).append(result)
-    for equation, results in groups.items():
-        verdicts = dict.fromkeys(map(_verdict, results))
-        table.add_row(equation, str(len(results)), " ".join(verdicts))
-    return table
-
-
-def _verdict(result: Result) -> str:
-    colours = {"passed": "green", "failed": "red", "xpassed": "red"}
-    colour = colours.get(result.status, "yellow")
-    return f"[{colour}]{result.status}[/{colour}]"
-
-
-def _show_exceptions(report: Report, console: Console) -> None:
-    """Print the laws that were not judged, and those whose failure was expected, with reasons."""
-    if report.outside:
-        outside = len(report.outside)
-        line = f"laws about other inputs than {report.domain}: {outside} (--verbose lists them)"
-        console.print(f"skipped: {line}", markup=False)
-    for result in report.results:
-        if result.status in ("skipped", "xfailed") and result not in report.outside:
-            line = textwrap.shorten(result.message, MOST_CHARACTERS, placeholder=" ...")
-            console.print(f"{result.status}: {result.law}: {line}", markup=False)
-
-
-def _show_counterexample(result: Result, console: Console, *, most: int | None) -> None:
-    lines = result.counterexample.splitlines()
-    console.print("\n".join(lines[:most]), markup=False, highlight=False, soft_wrap=True)
-    if most is not None and len(lines) > most:
-        console.print("... (--verbose prints all of it)")
-
-
-def _show_diagnosis(report: Report, console: Console) -> None:
-    for rank, entry in enumerate(report.diagnosis[:3]):
-        lead = "The outputs are those of a known mistake" if rank == 0 else "or of"
-        console.print(f"{lead}: {entry.name} ({entry.where}). {entry.mend}", markup=False)
+        if not args.in_process:
+            return judge_apart(request, timeout=args.timeout, progress=advance)
+        return request.judge_here(advance)

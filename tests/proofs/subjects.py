@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 FILES = {"numpy": "my_bloop.py", "torch": "my_bloop_torch.py", "jax": "my_bloop_jax.py"}
 
+HERE = ("verify", "--in-process")
+"""``bloop-ref verify`` without a process apart, which takes a second to start."""
 
 LATEST: list[Any] = []
 

@@ -15,7 +15,7 @@ import bloop_proofs
 from bloop_proofs import METHODS
 from bloop_proofs.laws.__main__ import page
 from bloop_ref.cli import main
-from tests.proofs.subjects import EXAMPLES, ROOT
+from tests.proofs.subjects import EXAMPLES, HERE, ROOT
 
 DOCS = ROOT / "docs"
 GUIDE = (DOCS / "verify.md").read_text()
@@ -121,7 +121,7 @@ def test_each_framework_takes_at_most_five_lines(
         reason=f"{language} is not installed",
     )
     # the exit status is that of all laws; the number of inputs is not what is tested here
-    assert main([*shlex.split(command)[1:], "--laws", "direction-is-equation-5"]) == 0
+    assert main([*HERE, *shlex.split(command)[2:], "--laws", "direction-is-equation-5"]) == 0
 
 
 def test_the_file_of_expected_failures_is_as_the_guide_says(
@@ -131,7 +131,7 @@ def test_the_file_of_expected_failures_is_as_the_guide_says(
     known = tmp_path / "known.json"
     known.write_text(json.dumps({"rho-zero-keeps-the-ema": "expired"}))
     options = ["--laws", "rho-zero-keeps-the-ema", "--examples", "2"]
-    command = ["verify", "my_bloop.py:step", "--expected-failures", str(known), *options]
+    command = [*HERE, "my_bloop.py:step", "--expected-failures", str(known), *options]
     assert main(command) == 1
     known.write_text("{}")
     assert main(command) == 0

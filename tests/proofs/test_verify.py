@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bloop_ref.cli import main
+from tests.proofs.subjects import HERE
 
 HEAD = """
 import numpy as np
@@ -37,7 +38,7 @@ def written(folder: Path, source: str) -> str:
 
 
 def test_a_right_step_passes_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", written(tmp_path, RIGHT), "--laws", "paper", "--examples", "10"]) == 0
+    assert main([*HERE, written(tmp_path, RIGHT), "--laws", "paper", "--examples", "10"]) == 0
     shown = capsys.readouterr().out
     assert "PASSED" in shown
     assert "eq. 5" in shown
@@ -47,7 +48,7 @@ def test_a_right_step_passes_with_0(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_an_early_update_fails_with_1_on_one_screen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["verify", written(tmp_path, EARLY), "--examples", "25"]) == 1
+    assert main([*HERE, written(tmp_path, EARLY), "--examples", "25"]) == 1
     shown = capsys.readouterr().out
     assert "direction-is-equation-5" in shown
     assert "more broken laws" in shown
@@ -58,7 +59,7 @@ def test_an_early_update_fails_with_1_on_one_screen(
 def test_the_printed_counterexample_is_a_program_that_fails_as_the_law_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["verify", written(tmp_path, EARLY), "--laws", "direction-is-equation-5"])
+    main([*HERE, written(tmp_path, EARLY), "--laws", "direction-is-equation-5"])
     lines = capsys.readouterr().out.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("# direction-is-equation-5"))
     program = "\n".join(lines[start:-1])
@@ -71,7 +72,7 @@ def test_the_printed_counterexample_is_a_program_that_fails_as_the_law_does(
 
 
 def test_verbose_prints_every_law(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["verify", written(tmp_path, RIGHT), "--laws", "numerics", "--examples", "2"]
+    arguments = [*HERE, written(tmp_path, RIGHT), "--laws", "numerics", "--examples", "2"]
     main([*arguments, "--verbose"])
     shown = capsys.readouterr().out
     assert "inputs-are-not-written (protocol)" in shown
@@ -81,7 +82,7 @@ def test_verbose_prints_every_law(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_the_report_is_written_as_json(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     options = ["--laws", "paper", "--examples", "5", "--json", str(out)]
-    main(["verify", written(tmp_path, EARLY), *options])
+    main([*HERE, written(tmp_path, EARLY), *options])
     report = json.loads(out.read_text())
     assert report["passed"] is False
     assert {r["status"] for r in report["results"]} == {"passed", "failed"}
@@ -95,9 +96,9 @@ def test_expected_failures_come_from_a_file(
     law = "direction-is-equation-5"
     reasons.write_text(json.dumps({law: "known, see issue 7"}))
     arguments = ["--laws", law, "--examples", "5", "--expected-failures", str(reasons)]
-    assert main(["verify", written(tmp_path, EARLY), *arguments]) == 0
+    assert main([*HERE, written(tmp_path, EARLY), *arguments]) == 0
     assert "known, see issue 7" in " ".join(capsys.readouterr().out.split())
-    assert main(["verify", written(tmp_path, RIGHT), *arguments]) == 1
+    assert main([*HERE, written(tmp_path, RIGHT), *arguments]) == 1
     assert "1 xpassed" in capsys.readouterr().out
 
 
@@ -131,7 +132,7 @@ def test_a_subject_that_cannot_be_judged_is_one_line_and_2(
 ) -> None:
     if source is not None:
         written(tmp_path, source)
-    assert main(["verify", spec.format(folder=tmp_path)]) == 2
+    assert main([*HERE, spec.format(folder=tmp_path)]) == 2
     captured = capsys.readouterr()
     assert line.format(folder=tmp_path) in captured.err
     assert captured.err.count("\n") == 1
@@ -158,7 +159,7 @@ def test_a_wrong_option_is_one_line_and_2(
     subject = written(tmp_path, RIGHT)
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "other.json").write_text('{"nothing": "because"}')
-    assert main(["verify", subject, *(option.format(folder=tmp_path) for option in options)]) == 2
+    assert main([*HERE, subject, *(option.format(folder=tmp_path) for option in options)]) == 2
     captured = capsys.readouterr()
     assert line in captured.err
     assert captured.err.count("\n") == 1

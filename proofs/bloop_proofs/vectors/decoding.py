@@ -42,7 +42,9 @@ def outputs(content: str, known: Mapping[str, Golden]) -> dict[str, Tables]:
 def _read(content: str) -> dict[str, Any]:
     try:
         value = json.loads(content, object_pairs_hook=_unique)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except VectorError:
+        raise
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise VectorError(f"required JSON; {error}") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise VectorError(f'required a JSON object with "format": {FORMAT}')
@@ -109,8 +111,15 @@ def _row(vector: Any, golden: Golden, where: str) -> list[float]:
     leaves = vector if isinstance(vector, list) else [vector]
     flat = [list(_flat(leaf, where)) for leaf in leaves]
     if (found := list(map(len, flat))) != golden.sizes:
-        raise VectorError(f"{where} must have leaves of {golden.sizes} numbers; found {found}")
+        raise VectorError(
+            f"{where} must have leaves of {golden.sizes} numbers; found {_few(found)}"
+        )
     return [x for leaf in flat for x in leaf]
+
+
+def _few(sizes: list[int]) -> str:
+    """Return a list that may be long in a few words."""
+    return str(sizes) if len(sizes) <= 8 else f"{len(sizes)} leaves"
 
 
 def _flat(value: Any, where: str) -> Iterator[float]:

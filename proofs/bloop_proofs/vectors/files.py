@@ -5,7 +5,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from bloop_proofs.files import write_atomically
+from bloop_proofs.files import read_text, write_atomically
 from bloop_proofs.vectors import decoding, encoding, plain
 from bloop_proofs.vectors.golden import golden
 from bloop_proofs.vectors.model import Golden, VectorError
@@ -38,6 +38,8 @@ def write(directory: str | Path) -> list[Path]:
         raise VectorError(f"{folder} must be a folder; found a file") from error
     except OSError as error:
         raise VectorError(f"cannot write to {folder}: {error.strerror or error}") from error
+    except ValueError as error:  # a file of that name is a device, say
+        raise VectorError(str(error)) from error
     return [folder / name for name in contents]
 
 
@@ -48,11 +50,13 @@ def load(path: str | Path) -> tuple[Golden, ...]:
         VectorError: the file cannot be read or is no such file; the message is one line.
     """
     try:
-        return decoding.goldens(Path(path).read_text(encoding="utf-8"))
+        content = read_text(Path(path))
     except OSError as error:
         raise VectorError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise VectorError(f"{path} must be a text file; {error}") from error
+    except ValueError as error:
+        raise VectorError(str(error)) from error
+    try:
+        return decoding.goldens(content)
     except VectorError as error:
         raise VectorError(f"{path}: {error}") from error
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from bloop_proofs.diagnosis import diagnose
+from bloop_proofs.files import read_text
 from bloop_proofs.frameworks import framework_named
 from bloop_proofs.methods import BLOOP
 from bloop_proofs.quiet import silence
@@ -31,11 +32,11 @@ def judge(path: str | Path) -> Report:
             another shape; the message is one line.
     """
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        content = read_text(Path(path))
     except OSError as error:
         raise VectorError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise VectorError(f"{path} must be a text file; {error}") from error
+    except ValueError as error:
+        raise VectorError(str(error)) from error
     try:
         reader = decoding.outputs if content.lstrip()[:1] in ("{", "[") else plain.outputs
         found = reader(content, {case.id: case for case in golden()})

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bloop_ref.cli import main
+from tests.proofs.subjects import HERE
 
 HEAD = """
 import numpy as np
@@ -33,7 +34,7 @@ def written(folder, source):
 
 def test_a_right_step_passes_with_0(tmp_path, capsys):
     spec = written(tmp_path, RIGHT)
-    assert main(["verify", "--method", "pcgrad", spec, "--examples", "5"]) == 0
+    assert main([*HERE, "--method", "pcgrad", spec, "--examples", "5"]) == 0
     shown = capsys.readouterr().out
     assert "(pcgrad, numpy, seed 0)" in shown
     assert "PASSED" in shown
@@ -42,7 +43,7 @@ def test_a_right_step_passes_with_0(tmp_path, capsys):
 def test_a_wrong_step_is_named_with_1(tmp_path, capsys):
     spec, out = written(tmp_path, WRONG), tmp_path / "report.json"
     options = ["--examples", "20", "--json", str(out)]
-    assert main(["verify", "--method", "pcgrad", spec, *options]) == 1
+    assert main([*HERE, "--method", "pcgrad", spec, *options]) == 1
     shown = capsys.readouterr().out
     line = " ".join(shown.split())
     assert "known mistake: projects-off-gradients-already-projected" in line
@@ -59,7 +60,7 @@ def test_a_wrong_step_is_named_with_1(tmp_path, capsys):
     ],
 )
 def test_a_wrong_call_is_one_line_and_2(options, line, tmp_path, capsys):
-    assert main(["verify", written(tmp_path, RIGHT), *options]) == 2
+    assert main([*HERE, written(tmp_path, RIGHT), *options]) == 2
     captured = capsys.readouterr()
     assert line in captured.err
     assert captured.err.count("\n") == 1
@@ -73,5 +74,5 @@ def test_vectors_are_bloops(tmp_path, capsys):
 def test_bloop_is_the_default(tmp_path, capsys):
     spec = written(tmp_path, "def step(g_main, g_aux, ema, *, lam, rho): return g_main, ema")
     laws = ["--laws", "rho-zero-keeps-the-ema", "--examples", "2"]
-    assert main(["verify", "--method", "bloop", spec, *laws]) in (0, 1)
+    assert main([*HERE, "--method", "bloop", spec, *laws]) in (0, 1)
     assert "rho" in capsys.readouterr().out or spec
