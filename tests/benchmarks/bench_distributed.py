@@ -71,6 +71,7 @@ def one_forward() -> Step:
     bloop = Bloop(ddp.named_parameters(), lam=LAM, rho=RHO, average_over=dist.group.WORLD)
 
     def step(x: Tensor) -> None:
+        ddp.zero_grad()
         with ddp.no_sync():
             bloop.backward(*ddp(x))
 
@@ -83,6 +84,7 @@ def two_forwards() -> Step:
     bloop = Bloop(ddp.named_parameters(), lam=LAM, rho=RHO)
 
     def step(x: Tensor) -> None:
+        ddp.zero_grad()
         for k in range(2):
             with bloop.gradient(k):
                 ddp(x, [k])[0].backward()
