@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.list or args.explain:
             text = explained(args.explain, args.method) if args.explain else listed(args.method)
-            return _write(text + "\n")
+            return _write(lambda: text + "\n")
         for name in ("json", "junit"):
             if path := getattr(args, name):
                 check_writable(path)
@@ -117,18 +118,22 @@ def _complain(line: str, status: int) -> int:
 
 def _print(report: Report, args: argparse.Namespace, *, stopped: bool = False) -> int:
     """Print a report; return 0, or 2 where standard output takes none."""
-    console = _console()
-    with console.capture() as shown:
-        show(report, console, verbose=args.verbose, stopped=stopped)
-    return _write(shown.get())
+
+    def shown() -> str:
+        console = _console()
+        with console.capture() as text:
+            show(report, console, verbose=args.verbose, stopped=stopped)
+        return text.get()
+
+    return _write(shown)
 
 
-def _write(text: str) -> int:
+def _write(text: Callable[[], str]) -> int:
     """Write to standard output; return 0, or 2 where it takes nothing."""
     if sys.stdout is None:
         return _complain("the report cannot be printed: standard output is closed", 2)
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(text())
         sys.stdout.flush()
     except OSError as error:
         # the interpreter flushes once more as it ends, and would exit with a status of its own

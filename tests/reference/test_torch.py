@@ -48,7 +48,11 @@ def test_python_numbers_are_not_read_from_tensors() -> None:
     bloop = Bloop(0.5, lambda count: 0.1, nonfinite="skip")
     with Deaf():
         _, state = bloop.step([g, g], bloop.init(g))
+        every = Bloop(0.5, 0.1, every=2)
+        _, between = every.step([g, g], every.init(g))
+        _, between = every.step([g], between)
     assert int(state.count) == 1
+    assert int(between.count) == 2
 
 
 def test_bfloat16() -> None:
