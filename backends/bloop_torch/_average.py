@@ -80,7 +80,8 @@ class Averaging:
         for work in reduction.work:
             work.wait()
         found = {n: x for bucket in reduction.buckets for n, x in bucket.leaves.items()}
-        return {n: found[n] if n in {*used} else None for n in self._parameters}
+        there = {*used}
+        return {n: found[n] if n in there else None for n in self._parameters}
 
 
 def _refuse_shards(parameters: Mapping[str, Tensor], group: dist.ProcessGroup) -> None:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from bloop_ref.gram_method import GramMethod
 from bloop_ref.method import Method
-from bloop_ref.surgery import PerLeaf
+from bloop_ref.scalars import check_choice
 from bloop_torch import _state
+from bloop_torch._hyperparameters import inner
 from bloop_torch._memory import zeros
 from bloop_torch._parameters import unwrapped
 from bloop_torch._shards import is_sharded
@@ -53,7 +54,8 @@ def load(owner: "Surgery", state: Mapping[str, Any], on_change: str) -> None:
     names = unwrapped(owner.parameters)
     _state.check_names(state["names"], names)
     skipped = _state.checked_counts(state)
-    if _state.check_on_change(on_change) == "raise":
+    check_choice("on_change", on_change, ("raise", "keep"))
+    if on_change == "raise":
         _state.check_method(type(owner.method).__name__, plain(owner.method), state)
     own, spec = optree.tree_flatten(_rest(owner))
     _state.check_scalars(state["scalars"], own)
@@ -71,8 +73,7 @@ def load(owner: "Surgery", state: Mapping[str, Any], on_change: str) -> None:
     owner.count = state["count"]
     owner.skipped.fill_(skipped)
     owner._moved = owner.count > skipped
-    inner = owner.method.method if isinstance(owner.method, PerLeaf) else owner.method
-    owner._fresh = any(inner.starts(owner.losses)) and not owner._moved
+    owner._fresh = any(inner(owner.method).starts(owner.losses)) and not owner._moved
     owner._replicas.start_over()
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bloop_ref.scalars import check_choice
 from bloop_torch._parameters import unwrapped
 from bloop_torch._shards import axes_of, is_sharded, local, summed
 
@@ -63,12 +62,6 @@ def checked_counts(state: Mapping[str, Any]) -> int:
             f"state must have 0 <= skipped <= count; found skipped {skipped} of count {count} steps"
         )
     return skipped
-
-
-def check_on_change(value: Any) -> Any:
-    """Return what is to be done about other hyper-parameters."""
-    check_choice("on_change", value, ("raise", "keep"))
-    return value
 
 
 def check_method(name: str, own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
