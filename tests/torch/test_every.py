@@ -16,7 +16,7 @@ from bloop_proofs.tolerances import average_bound, direction_bound, norm, unit_r
 from bloop_ref import every
 from bloop_torch import Bloop, Surgery
 from tests.torch.agreement import arrays, fetch
-from tests.torch.models import batches, two_losses
+from tests.torch.models import batches, same, two_losses
 
 LAM, RHO, M, KAPPA = 0.5, 0.25, 3, 0.5
 OPTIONS: dict[str, Any] = {"every": M, "kappa": KAPPA}
@@ -213,7 +213,7 @@ def test_a_run_goes_on_from_its_state() -> None:
             half.load_state_dict(torch.load(file, weights_only=True))
         half.backward(*model(x))
         found[1].append(taken(params))
-    torch.testing.assert_close(*found, rtol=0, atol=0)
+    assert same(*found)
     with pytest.raises(ValueError, match="every=3, stored 2"):
         whole.load_state_dict(Bloop(params, lam=LAM, rho=RHO, every=2).state_dict())
 

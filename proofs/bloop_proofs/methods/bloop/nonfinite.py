@@ -2,7 +2,7 @@
 
 from bloop_proofs.cases import Case
 from bloop_proofs.gradients import spoiled
-from bloop_proofs.law import law
+from bloop_proofs.law import Inputs, law
 from bloop_proofs.laws import protocol
 from bloop_proofs.methods.bloop.definition import inputs, require_average
 from bloop_proofs.subject import Subject, flat
@@ -10,19 +10,19 @@ from bloop_proofs.subject import Subject, flat
 BAD = (float("nan"), float("inf"), -float("inf"))
 
 
-def _spoil(name: str, case: Case) -> Case:
-    """Put a bad entry at the place that the case names."""
-    return case.but(**{name: spoiled(case[name], case.place, case.bad)})
+def _with_bad_entry(name: str) -> Inputs:
+    """Return inputs with a bad entry somewhere in a gradient."""
+    return inputs(
+        zero_ema=True,
+        numbers={"bad": BAD, "place": range(6)},
+        then=lambda case: case.but(**{name: spoiled(case[name], case.place, case.bad)}),
+    )
 
 
 @law(
     group="numerics",
     equation="eq. 5",
-    inputs=inputs(
-        zero_ema=True,
-        numbers={"bad": BAD, "place": range(6)},
-        then=lambda case: _spoil("g_main", case),
-    ),
+    inputs=_with_bad_entry("g_main"),
 )
 def bad_main_gradient_shows_in_the_direction(subject: Subject, case: Case) -> None:
     """NaN or infinity in g_main reaches d, where a loss scaler or a person can see it."""
@@ -33,11 +33,7 @@ def bad_main_gradient_shows_in_the_direction(subject: Subject, case: Case) -> No
 @law(
     group="numerics",
     equation="eq. 5",
-    inputs=inputs(
-        zero_ema=True,
-        numbers={"bad": BAD, "place": range(6)},
-        then=lambda case: _spoil("g_aux", case),
-    ),
+    inputs=_with_bad_entry("g_aux"),
 )
 def bad_auxiliary_gradient_shows_in_the_direction_only(subject: Subject, case: Case) -> None:
     """NaN or infinity in g_aux reaches d, and leaves the EMA what it would have been."""
