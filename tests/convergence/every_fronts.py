@@ -6,18 +6,16 @@ Trains Bloop, mixed training and ``Bloop(every=m)`` over m, kappa and lam on the
 
 import argparse
 import json
-import multiprocessing
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bloop_proofs.demo.sweep import in_processes
 from bloop_proofs.files import write_atomically
 from tests.convergence.every_report import figure, tables, with_tables
 from tests.convergence.every_training import Result, Run, Setting, grid, train
@@ -44,22 +42,6 @@ def loaded(path: Path = RESULTS) -> list[Result]:
     return found
 
 
-def trained(runs: Sequence[Run], jobs: int) -> Iterator[Result]:
-    """Yield the results as they come in."""
-    with ProcessPoolExecutor(
-        jobs,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,  # an interrupt from the keyboard ends the workers quietly
-        initargs=(signal.SIGINT, signal.SIG_DFL),
-    ) as pool:
-        futures = [pool.submit(train, run) for run in runs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train with a progress bar; write results, figure and tables, or print them where quick."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -80,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             disable=not sys.stderr.isatty(),
         ) as progress:
             task = progress.add_task("runs", total=len(runs))
-            for result in trained(runs, options.jobs):
+            for result in in_processes(train, runs, jobs=options.jobs):
                 results.append(result)
                 progress.advance(task)
         results.sort(key=lambda result: runs.index(result.run))

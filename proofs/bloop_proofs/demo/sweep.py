@@ -2,12 +2,16 @@
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
+from typing import TypeVar
 
 from bloop_proofs.demo.methods import METHODS
 from bloop_proofs.demo.training import Result, Run, train
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 def grid(lams: Sequence[float], *, seeds: int, epochs: int) -> list[Run]:
@@ -22,7 +26,12 @@ def grid(lams: Sequence[float], *, seeds: int, epochs: int) -> list[Run]:
 
 
 def train_all(runs: Sequence[Run], *, jobs: int) -> Iterator[Result]:
-    """Yield the results as they come in; with one job, from this process and in order.
+    """Yield the results as they come in; see ``in_processes``."""
+    return in_processes(train, runs, jobs=jobs)
+
+
+def in_processes(train: Callable[[R], T], runs: Sequence[R], *, jobs: int) -> Iterator[T]:
+    """Yield what a function makes of all runs, as it comes in; with one job here and in order.
 
     When the consumer stops early, by an exception or an interrupt, no further run is started.
     """
