@@ -23,7 +23,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "verify": Command("bloop_proofs.verify", "proofs", "judge an implementation of a method"),
     "vectors": Command("bloop_proofs.vectors", "proofs", "write golden vectors for any language"),
-    "demo": Command("bloop_proofs.demo", "demo", "compare Bloop with its neighbours on real data"),
+    "demo": Command(
+        "bloop_reproduction.demo", "demo", "compare Bloop with its neighbours on real data"
+    ),
 }
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 # the sources of this tree, not an installed copy
-sys.path[:0] = [str(DOCS / "_extensions"), *(str(ROOT / x) for x in ("", "backends", "proofs"))]
+sys.path[:0] = [
+    str(DOCS / "_extensions"),
+    *(str(ROOT / x) for x in ("", "backends", "proofs", "reproduction")),
+]
 
 project = "bloop-ref"
 author = "The bloop-ref authors"

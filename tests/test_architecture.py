@@ -17,6 +17,7 @@ FOLDERS = {
     "bloop_jax": ROOT / "backends" / "bloop_jax",
     "bloop_cupy": ROOT / "backends" / "bloop_cupy",
     "bloop_proofs": ROOT / "proofs" / "bloop_proofs",
+    "bloop_reproduction": ROOT / "reproduction" / "bloop_reproduction",
 }
 OURS = {
     "bloop_ref": set[str](),
@@ -25,6 +26,7 @@ OURS = {
     "bloop_jax": {"bloop_ref"},
     "bloop_cupy": {"bloop_ref"},
     "bloop_proofs": {"bloop_ref"},
+    "bloop_reproduction": {"bloop_ref", "bloop_proofs"},
 }
 """Which of these packages each of them imports, beside itself."""
 COMMON = {"array_api_compat", "numpy", "optree"}
@@ -36,14 +38,12 @@ THEIRS = {
     "bloop_cupy": {"cupy"},
     "bloop_proofs": {
         "hypothesis",
-        "matplotlib",
         "ml_dtypes",
         "pytest",
         "rich",
         "scipy",
-        "sklearn",
-        "threadpoolctl",
     },
+    "bloop_reproduction": {"matplotlib", "rich", "scipy", "sklearn", "threadpoolctl", "torch"},
 }
 """Which packages of others each imports, beside the common ones: no framework but its own."""
 MOST_LINES = 250

@@ -9,14 +9,14 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from bloop_proofs.demo import LAMS, lipschitz, network
-from bloop_proofs.demo.data import digits
-from bloop_proofs.demo.methods import METHODS
-from bloop_proofs.demo.plot import plot
-from bloop_proofs.demo.summary import compare, finding
-from bloop_proofs.demo.sweep import grid, train_all
-from bloop_proofs.demo.training import Result, Run, train
 from bloop_ref.cli import main
+from bloop_reproduction.demo import LAMS, lipschitz, network
+from bloop_reproduction.demo.data import digits
+from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.plot import plot
+from bloop_reproduction.demo.summary import compare, finding
+from bloop_reproduction.demo.sweep import grid, train_all
+from bloop_reproduction.demo.training import Result, Run, train
 
 WIDTHS = (64, 6, 5, 10)
 UNIT = float(np.finfo(np.float64).eps) / 2

@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [ROOT / "bloop_ref"] + [
-    init.parent for root in ("backends", "proofs") for init in ROOT.glob(f"{root}/*/__init__.py")
+    init.parent
+    for root in ("backends", "proofs", "reproduction")
+    for init in ROOT.glob(f"{root}/*/__init__.py")
 ]
 FRAMEWORKS = ["torch", "jax", "cupy", "dask", "array_api_strict"]
 TOOLS_OF_EXTRAS = ["scipy", "hypothesis", "sympy", "rich", "matplotlib", "sklearn", "optax"]
@@ -98,7 +100,7 @@ def test_sdist_holds_the_sources_tests_and_documents(distributions: tuple[Path, 
         held = {name.partition("/")[2] for name in archive.getnames()}
     sources = {
         file.relative_to(ROOT).as_posix()
-        for folder in ("bloop_ref", "backends", "proofs", "tests", "docs")
+        for folder in ("bloop_ref", "backends", "proofs", "reproduction", "tests", "docs")
         for file in (ROOT / folder).rglob("*.py")
     }
     documents = {"README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"}
@@ -124,7 +126,7 @@ def test_wheel_holds_the_import_packages_and_nothing_else(
 def test_metadata(metadata: PathDistribution) -> None:
     requirements = [Requirement(line) for line in metadata.requires or []]
     bare_names = {requirement.name for requirement in requirements if requirement.marker is None}
-    extras = {"proofs", "numpy", "torch", "jax", "cupy", "demo", "test", "docs"}
+    extras = {"proofs", "numpy", "torch", "jax", "cupy", "demo", "reproduce", "test", "docs"}
     scripts = {entry.name: entry.value for entry in metadata.entry_points}
     assert bare_names == {"numpy", "array-api-compat", "optree"}
     assert set(metadata.metadata.get_all("Provides-Extra") or []) == extras

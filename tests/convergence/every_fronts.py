@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bloop_proofs.demo.sweep import in_processes
 from bloop_proofs.files import write_atomically
+from bloop_reproduction.demo.sweep import in_processes
 from tests.convergence.every_report import figure, tables, with_tables
 from tests.convergence.every_training import Result, Run, Setting, grid, train
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_sample_images
 from sklearn.preprocessing import StandardScaler
 
-from bloop_proofs.demo.data import CLASSES, PIXELS, digits
-from bloop_proofs.demo.lipschitz import (
+from bloop_reproduction.demo.data import CLASSES, PIXELS, digits
+from bloop_reproduction.demo.lipschitz import (
     PowerIteration,
     log_lipschitz_bound,
     log_lipschitz_gradient,
 )
-from bloop_proofs.demo.network import (
+from bloop_reproduction.demo.network import (
     Floats,
     cross_entropy,
     cross_entropy_gradient,

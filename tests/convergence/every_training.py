@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bloop_proofs.demo.adam import Adam, cosine_rate
 from bloop_ref import Bloop, State, surgery, update_ema
+from bloop_reproduction.demo.adam import Adam, cosine_rate
 from tests.convergence.every_problems import PROBLEMS
 
 RHO = 0.01

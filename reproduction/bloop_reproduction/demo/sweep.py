@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from typing import TypeVar
 
-from bloop_proofs.demo.methods import METHODS
-from bloop_proofs.demo.training import Result, Run, train
+from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.training import Result, Run, train
 
 R = TypeVar("R")
 T = TypeVar("T")

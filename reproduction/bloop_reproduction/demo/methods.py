@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from bloop_proofs.demo.network import Floats
 from bloop_ref import surgery
+from bloop_reproduction.demo.network import Floats
 
 RHO = 0.01
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bloop_proofs.demo.network import Floats
+from bloop_reproduction.demo.network import Floats
 
 
 class Adam:

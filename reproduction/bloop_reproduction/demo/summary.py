@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from bloop_proofs.demo.methods import METHODS
-from bloop_proofs.demo.training import Result
+from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.training import Result
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bloop_proofs.demo.adam import Adam, cosine_rate
-from bloop_proofs.demo.data import CLASSES, PIXELS, Digits, digits
-from bloop_proofs.demo.lipschitz import (
+from bloop_reproduction.demo.adam import Adam, cosine_rate
+from bloop_reproduction.demo.data import CLASSES, PIXELS, Digits, digits
+from bloop_reproduction.demo.lipschitz import (
     PowerIteration,
     log_lipschitz_bound,
     log_lipschitz_gradient,
 )
-from bloop_proofs.demo.methods import METHODS
-from bloop_proofs.demo.network import (
+from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.network import (
     Floats,
     accuracy,
     cross_entropy,

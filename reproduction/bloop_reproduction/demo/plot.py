@@ -9,9 +9,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bloop_proofs.demo.methods import METHODS
-from bloop_proofs.demo.summary import Comparison, compare, points
-from bloop_proofs.demo.training import Result
+from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.summary import Comparison, compare, points
+from bloop_reproduction.demo.training import Result
 
 INCHES = (8.0, 5.5)
 DPI = 150

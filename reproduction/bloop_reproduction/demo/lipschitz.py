@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from bloop_proofs.demo.network import Floats, Layer
+from bloop_reproduction.demo.network import Floats, Layer
 
 
 def log_lipschitz_bound(network: list[Layer]) -> float:

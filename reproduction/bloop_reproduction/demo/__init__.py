@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bloop_proofs.demo.plot import plot
-from bloop_proofs.demo.summary import finding, table
-from bloop_proofs.demo.sweep import grid, train_all
-from bloop_proofs.demo.training import Result
 from bloop_proofs.files import check_writable, write_atomically
+from bloop_reproduction.demo.plot import plot
+from bloop_reproduction.demo.summary import finding, table
+from bloop_reproduction.demo.sweep import grid, train_all
+from bloop_reproduction.demo.training import Result
 
 LAMS = (0.03, 0.1, 0.3, 1.0, 3.0)
 EPOCHS, SEEDS = 60, 3
