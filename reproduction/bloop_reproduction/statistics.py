@@ -36,8 +36,9 @@ def dominated(front: Front, by: Front) -> float:
     >>> dominated(np.array([[1.0, 1.0], [0.0, 3.0]]), by=np.array([[0.5, 1.0]]))
     0.5
     """
-    worse = (front[:, None] >= by[None]).all(axis=2) & (front[:, None] > by[None]).any(axis=2)
-    return float(worse.any(axis=1).mean())
+    here, there = front[:, None], by[None]
+    worse = np.all(here >= there, axis=2) & np.any(here > there, axis=2)
+    return float(np.mean(np.any(worse, axis=1)))
 
 
 def interval(
