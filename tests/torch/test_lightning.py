@@ -16,6 +16,7 @@ from bloop_ref.surgery import Method, PCGrad
 from bloop_torch.integrations.lightning import SurgeryModuleMixin
 from tests.torch.loops import RHO, Judge, schedule
 from tests.torch.models import batches, two_losses
+from tests.torch.test_guide import the_block
 
 lightning: Any = pytest.importorskip("lightning", reason="lightning is not installed")
 
@@ -194,3 +195,28 @@ def test_a_loss_of_which_the_mixin_has_not_heard_is_refused(fit: Any) -> None:
 
     with pytest.raises(RuntimeError, match=r"training_step must return self\.surgery_loss"):
         fit(Forgetful(), 1)
+
+
+def test_the_block_of_the_guide_trains(fit: Any) -> None:
+    scope: dict[str, Any] = {
+        "bloop_ref": bloop_ref,
+        "SurgeryModuleMixin": SurgeryModuleMixin,
+        "LightningModule": lightning.LightningModule,
+        "losses": lambda net, batch: net(batch[0]),
+    }
+    exec(the_block("class Digits"), scope)
+
+    printed: Any = scope["Digits"]
+
+    class Trained(printed):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = two_losses()
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    module = Trained()
+    fit(module, 1)
+    assert module.surgery.count == 3  # two steps of two micro-batches, and one of one
+    assert not torch.equal(*(next(iter(net.parameters())) for net in (module.net, two_losses())))

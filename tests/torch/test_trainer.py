@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import bloop_ref
 from bloop_ref import Bloop
 from bloop_ref.surgery import PCGrad
 from bloop_torch.integrations.transformers import SurgeryTrainerMixin
 from tests.torch.loops import RHO, Judge, schedule
+from tests.torch.test_guide import the_block
 
 transformers: Any = pytest.importorskip("transformers", reason="transformers is not installed")
 
@@ -182,3 +184,21 @@ def test_what_cannot_be_right_is_refused(tmp_path: Path) -> None:
         setattr(other, name, True)
         with pytest.raises(NotImplementedError, match=words):
             other.create_optimizer()
+
+
+def test_the_block_of_the_guide_resumes_and_trains(tmp_path: Path) -> None:
+    saved: dict[str, Any] = {"save_strategy": "steps", "save_steps": 2, "max_steps": 2}
+    first = trainer(tmp_path, Bloop(lam=0.3, rho=0.01), **saved)
+    first.train()
+    first.args.max_steps = 3
+    scope: dict[str, Any] = {
+        "bloop_ref": bloop_ref,
+        "SurgeryTrainerMixin": SurgeryTrainerMixin,
+        "Trainer": transformers.Trainer,
+        "model": bert(),
+        "args": first.args,
+        "data": examples(),
+        "penalty": lambda logits: (logits - 1).square().mean(),
+    }
+    exec(the_block("class MyTrainer"), scope)
+    assert scope["trainer"].surgery.count == scope["trainer"].state.global_step == 3
