@@ -37,13 +37,13 @@ frame.onload = () => {
   if (!known) found.push("no article: the page is not there");
   for (const image of page.images)
     if (!image.naturalWidth) found.push("no image " + image.getAttribute("src"));
+  const wide = x => x.getBoundingClientRect().left + x.scrollWidth > width + 1;
+  const scrolls = x => frame.contentWindow.getComputedStyle(x).overflowX != "visible";
   // what scrolls in a box of its own is no wider than that
   if (page.documentElement.scrollWidth > width)
     for (const part of known.querySelectorAll("*"))
-      if (part.getBoundingClientRect().right > width + 1 && !part.closest("[data-told]")) {
-        part.dataset.told = "";
+      if (wide(part) && ![...part.children].some(wide) && !scrolls(part))
         found.push("too wide: " + part.tagName + " " + part.textContent.trim().slice(0, 60));
-      }
   told.textContent = JSON.stringify(found);
 };
 frame.src = %s;
