@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optree
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.forked import served
 
 settings.register_profile(
     "conformance",
@@ -22,6 +25,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("conformance")
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Callable[[str, int, Path], list[Any]]]:
+    """Run ``main`` of a module in so many processes; return what each of them returned."""
+    _module("torch")
+    with served() as run:
+        yield run
 
 
 @dataclass(frozen=True)
