@@ -22,6 +22,7 @@ def first_clash(
         The places of the two in the arguments, the one that begins earlier first.
 
     Example:
+        >>> first_clash([0, 8], [8, 16], [True, True])
         >>> first_clash([0, 8, 4], [8, 16, 8], [False, True, False])
         >>> first_clash([0, 8, 4], [8, 16, 8], [True, True, False])
         (0, 2)

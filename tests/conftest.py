@@ -1,16 +1,24 @@
-"""The array libraries under test, and the hypothesis profile of all tests."""
+"""The array libraries under test, and what all tests share: processes, the hypothesis profile."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the other core is another worker's
 
 import numpy as np
 import optree
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.forked import served
+
+ROOT = Path(__file__).parents[1]
 
 settings.register_profile(
     "conformance",
@@ -22,6 +30,32 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("conformance")
+
+TRACED = {ROOT / "bloop_ref", ROOT / "tests" / "reference"}
+"""Where coverage is measured: the reference is covered by its own tests, or it is not."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure coverage where it is said to be: tracing takes a third of the time."""
+    if config.pluginmanager.hasplugin("_cov"):
+        for item in items:
+            if TRACED.isdisjoint(item.path.parents):
+                item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Spread tests by their groups, whatever pytest makes of ``xdist_group``: 9.2 loses it."""
+    workers = importlib.import_module("tests.workers")
+    return workers.ByGroup(config, log) if config.getvalue("dist") == "load" else None
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Callable[[str, int, Path], list[Any]]]:
+    """Run ``main`` of a module in so many processes; return what each of them returned."""
+    _module("torch")
+    with served() as run:
+        yield run
 
 
 @dataclass(frozen=True)

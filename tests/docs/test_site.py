@@ -14,7 +14,7 @@ from sphinx.util.inventory import InventoryFile
 
 from tests.docs.pages import DOCS, ROOT, blocks
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
+pytestmark = pytest.mark.slow
 
 PACKAGES = {
     "bloop_ref": "bloop_ref",

@@ -1,16 +1,14 @@
-"""One process of two: ``python -m tests.proofs.loop_ranks RANK FOLDER``.
+"""One process of two, for ``tests.forked``.
 
-It takes its part of the gradients in the folder through real loops of torch, and saves what .grad
+It takes its part of the gradients in the folder through real loops of torch, and returns what .grad
 holds in every step, whole.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
@@ -20,7 +18,7 @@ from bloop_proofs import linear_loss
 from bloop_torch import Bloop
 from tests.proofs.subjects import example
 
-LAM, RHO, SIZE = 0.5, 0.25, 2
+LAM, RHO = 0.5, 0.25
 Gradient = list[Tensor]
 
 
@@ -80,15 +78,6 @@ def loops(parts: list[Any]) -> Iterator[tuple[str, list[Gradient]]]:
         yield name, list(train(model, wrap(model), parts))
 
 
-def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    method = (folder / "store").as_uri()
-    dist.init_process_group("gloo", init_method=method, rank=rank, world_size=SIZE)
+def main(rank: int, size: int, folder: Path) -> dict[str, list[Gradient]]:
     batches = torch.load(folder / "batches.pt", weights_only=True)
-    found = dict(loops([step[rank] for step in batches]))
-    torch.save(found, folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    return dict(loops([step[rank] for step in batches]))

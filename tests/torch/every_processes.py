@@ -1,10 +1,9 @@
-"""One process of two: ``python -m tests.torch.every_processes RANK FOLDER``.
+"""One process of two, for ``tests.forked``.
 
-Trains with ``every=2`` under DDP, and with gradients that the library averages itself, and saves
+Trains with ``every=2`` under DDP, and with gradients that the library averages itself, and returns
 the directions, and what each step reduced.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,14 +78,6 @@ def own(part: slice) -> Found:
         return train(two_losses(), averaged_by_the_library, reduces, part, average_over=group)
 
 
-def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    store = dist.FileStore(str(folder / "store"), SIZE)  # type: ignore[attr-defined]
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=SIZE)
-    part = slice(rank * 8 // SIZE, (rank + 1) * 8 // SIZE)
-    torch.save({"ddp": ddp(part), "own": own(part)}, folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+def main(rank: int, size: int, folder: Path) -> dict[str, Found]:
+    part = slice(rank * 8 // size, (rank + 1) * 8 // size)
+    return {"ddp": ddp(part), "own": own(part)}

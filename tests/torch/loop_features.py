@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.subject import flat
@@ -25,6 +24,7 @@ from bloop_ref.surgery import (
     PCGrad,
 )
 from tests.torch.agreement import fetch
+from tests.torch.altered import adapted, compiled, frozen, recomputed
 from tests.torch.distributed_loop import Forward, Loop, whole
 from tests.torch.loops import LAM, RHO
 from tests.torch.models import batches
@@ -43,49 +43,6 @@ def three(model: Any, x: Tensor) -> Any:
 
 def main_alone(model: Any, x: Tensor) -> Any:
     return model(x)[0], None
-
-
-def frozen(model: Any) -> Any:
-    model.trunk.bias.requires_grad_(False)
-    return model
-
-
-class Recomputed(nn.Module):
-    """A layer that is computed again in each backward pass."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> Any:
-        return checkpoint(self.layer, x, use_reentrant=False)
-
-
-def recomputed(model: Any) -> Any:
-    model.trunk = Recomputed(model.trunk)
-    return model
-
-
-class Adapted(nn.Module):
-    """A frozen linear layer, and the low-rank change of it that is trained (LoRA)."""
-
-    def __init__(self, layer: nn.Linear) -> None:
-        super().__init__()
-        self.layer = layer.requires_grad_(False)
-        self.down = nn.Linear(layer.in_features, 2, bias=False)
-        self.up = nn.Linear(2, layer.out_features, bias=False)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.layer(x) + self.up(self.down(x))
-
-
-def adapted(model: Any) -> Any:
-    model.trunk = Adapted(model.trunk)
-    return model
-
-
-def compiled(model: Any) -> Any:
-    return torch.compile(model, backend="aot_eager")
 
 
 def flat_of(vector: Any) -> Any:

@@ -1,12 +1,11 @@
-"""One of two processes: ``python -m tests.torch.loop_processes FOLDER`` starts both.
+"""One of two processes, for ``tests.forked``.
 
 They train by loops that others own, or that have every feature at once, each step judged as it is
-taken, and write down which checks they have passed. The first process forks the second when it has
-imported everything, which takes far longer than all that follows.
+taken, and return which checks they have passed, and what the first that failed says.
 """
 
 import os
-import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,25 +125,15 @@ LOOPS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(SIZE)}
-    os.environ |= {"LOCAL_WORLD_SIZE": str(SIZE), "GROUP_RANK": "0", "ACCELERATE_USE_CPU": "true"}
-    store = dist.FileStore(str(folder / "store"), SIZE)  # type: ignore[attr-defined]
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=SIZE)
+def main(rank: int, size: int, folder: Path) -> tuple[list[str], str]:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+    os.environ |= {"LOCAL_WORLD_SIZE": str(size), "GROUP_RANK": "0", "ACCELERATE_USE_CPU": "true"}
+    passed: list[str] = []
     transformers.utils.logging.set_verbosity_error()
-    with (folder / f"{rank}.passed").open("w") as passed:
-        for name, check in (LOOPS | CHECKS).items():
+    for name, check in (LOOPS | CHECKS).items():
+        try:
             check(folder)
-            print(name, file=passed, flush=True)
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    child = os.fork()
-    main(0 if child else 1, place)
-    if child:
-        _, status = os.waitpid(child, 0)
-        sys.exit(os.waitstatus_to_exitcode(status))
-    os._exit(0)
+        except Exception:
+            return passed, f"{name}, process {rank}: {traceback.format_exc()}"
+        passed.append(name)
+    return passed, ""

@@ -1,10 +1,9 @@
-"""One process of several: ``python -m tests.torch.processes RANK SIZE FOLDER``.
+"""One process of several, for ``tests.forked``.
 
-Each trains the model under every kind of parallelism that its number of processes allows, and the
-first one saves what came out, whole.
+Each trains the model under every kind of parallelism that its number of processes allows, and
+returns what came out, whole.
 """
 
-import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,20 +178,10 @@ def both(rank: int, size: int, part: slice) -> dict[str, Result]:
     return {"fsdp and tensor parallel": train(model, make(model), half, shared, groups=2)}
 
 
-def main(rank: int, size: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    store = dist.FileStore(  # type: ignore[attr-defined]
-        str(folder / "store"), size
-    )
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+def main(rank: int, size: int, folder: Path) -> dict[str, Result]:
     part = slice(rank * 8 // size, (rank + 1) * 8 // size)
     kinds = (ddp, fsdp, tensors) if size == 2 else (ddp, fsdp, both)
     results: dict[str, Result] = {}
     for kind in kinds:
         results |= kind(rank, size, part)
-    torch.save(results, folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    return results

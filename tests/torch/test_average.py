@@ -1,11 +1,8 @@
 from typing import Any
 
-import pytest
 import torch
 
 from tests.torch.ranks import USED, gradient_of, several_kinds
-
-pytestmark = pytest.mark.xdist_group("ranks")
 
 
 def test_the_mean_counts_a_leaf_that_a_process_has_not_as_zero(ranks: Any) -> None:

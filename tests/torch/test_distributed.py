@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -80,27 +77,10 @@ def alone() -> Any:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def together(request: Any, tmp_path_factory: Any) -> Any:
+def together(request: Any, processes: Any, tmp_path_factory: Any) -> Any:
     """Train in several processes; return what each says came out."""
     size, folder = request.param, tmp_path_factory.mktemp("processes")
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-m", "tests.torch.processes"]
-    processes = [
-        subprocess.Popen(
-            [*command, str(rank), str(size), str(folder)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-    logs = [process.communicate(timeout=200)[0] for process in processes]
-    assert not any(process.returncode for process in processes), "\n".join(logs)
-    return size, [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(size)]
+    return size, processes("tests.torch.processes", size, folder)
 
 
 def test_parallel_training_gives_what_one_process_does(alone: Any, together: Any) -> None:

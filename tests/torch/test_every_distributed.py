@@ -1,8 +1,5 @@
 """A step between reduces half of what a full one does, and gives what one process does."""
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -20,22 +17,8 @@ WAYS = ("ddp", "own")
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory: Any) -> Any:
-    folder = tmp_path_factory.mktemp("every")
-    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.torch.every_processes", str(rank), str(folder)],
-            env=os.environ | paths,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(SIZE)
-    ]
-    logs = [process.communicate(timeout=200)[0] for process in processes]
-    assert not any(process.returncode for process in processes), "\n".join(logs)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(SIZE)]
+def together(processes: Any, tmp_path_factory: Any) -> Any:
+    return processes("tests.torch.every_processes", SIZE, tmp_path_factory.mktemp("every"))
 
 
 def test_ddp_reduces_half_of_what_a_full_step_does(together: Any) -> None:

@@ -1,14 +1,10 @@
 """IRE under DDP: all processes have one mask, that of the whole batch, and stay together."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -34,37 +30,23 @@ def train(model: Any, module: nn.Module, part: slice) -> dict[str, list[torch.Te
     return {"masks": masks, "parameters": [p.detach().clone() for p in model.parameters()]}
 
 
-def run_process(rank: int, folder: Path) -> None:
-    """Train as one process of several, and save what came out."""
-    method = (folder / "store").as_uri()
-    dist.init_process_group("gloo", init_method=method, rank=rank, world_size=SIZE)
+def main(rank: int, size: int, folder: Path) -> dict[str, Any]:
+    """Train as one process of several; return what came out, by whether gradients are views."""
+    part, found = slice(4 * rank, 4 * rank + 4), {}
     for view in (False, True):
         model = two_losses()
         ddp = DistributedDataParallel(model, gradient_as_bucket_view=view)
-        part = slice(4 * rank, 4 * rank + 4)
-        torch.save(train(model, ddp, part), folder / f"{rank}-{view}.pt")
-    dist.destroy_process_group()
+        found[str(view)] = train(model, ddp, part)
+    return found
 
 
 @pytest.mark.slow
-def test_all_processes_have_the_mask_of_the_whole_batch(tmp_path: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    paths = [p for p in sys.path if p]
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), *paths])
-    code = (
-        "import sys, pathlib; from tests.torch.test_ire_distributed import run_process;"
-        "run_process(int(sys.argv[1]), pathlib.Path(sys.argv[2]))"
-    )
-    command = [sys.executable, "-c", code]
-    started = [
-        subprocess.Popen([*command, str(rank), str(tmp_path)], env=environment)
-        for rank in range(SIZE)
-    ]
-    assert [process.wait() for process in started] == [0] * SIZE
+def test_all_processes_have_the_mask_of_the_whole_batch(processes: Any, tmp_path: Path) -> None:
+    together = processes("tests.torch.test_ire_distributed", SIZE, tmp_path)
     model = two_losses()
     alone = train(model, model, slice(None))
     for view in (False, True):
-        first, second = (torch.load(tmp_path / f"{rank}-{view}.pt") for rank in range(SIZE))
+        first, second = (result[str(view)] for result in together)
         for name in alone:
             pairs = zip(first[name], second[name], strict=True)
             assert all(torch.equal(x, y) for x, y in pairs)

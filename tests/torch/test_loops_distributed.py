@@ -1,8 +1,5 @@
 """The loops of others, and every feature of a loop, in two processes, each step judged there."""
 
-import os
-import subprocess
-import sys
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,25 +17,13 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: Any) -> Run:
+def run(processes: Any, tmp_path_factory: Any) -> Run:
     """Run both processes, which stop at the first check that fails."""
     for library in ("transformers", "lightning", "accelerate"):
         pytest.importorskip(library, reason=f"{library} is not installed")
-    folder = tmp_path_factory.mktemp("loops")
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.torch.loop_processes", str(folder)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    first, second = (set((folder / f"{k}.passed").read_text().split("\n")) for k in range(2))
-    return Run(first & second, done.stderr[-8000:])
+    found = processes("tests.torch.loop_processes", 2, tmp_path_factory.mktemp("loops"))
+    (first, said), (second, answered) = found
+    return Run({*first} & {*second}, f"{said}\n{answered}")
 
 
 @pytest.mark.slow

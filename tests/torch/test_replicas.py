@@ -8,8 +8,6 @@ from bloop_ref.surgery import PCGrad
 from bloop_torch import Bloop, Surgery
 from bloop_torch._replicas import CHUNK, _checksum
 
-pytestmark = pytest.mark.xdist_group("ranks")
-
 MESSAGES = {
     "DDP averages one of two": "gradients of processes 0 and 1 differ",
     "nothing averages": "gradients of processes 0 and 1 differ",
