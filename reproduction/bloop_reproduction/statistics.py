@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap
 
 from bloop_reproduction.claim import Number
@@ -43,7 +43,7 @@ def dominated(front: Front, by: Front) -> float:
 
 def interval(
     name: str,
-    values: Sequence[float],
+    values: ArrayLike,
     statistic: Callable[..., float] = np.mean,
     *,
     resamples: int = 9999,

@@ -65,8 +65,7 @@ def loss(flat: Tensor, windows: Tensor) -> Tensor:
     """
     parts = flat.split([math.prod(shape) for shape in SHAPES.values()])
     weights = {
-        name: part.view(shape)
-        for (name, shape), part in zip(SHAPES.items(), parts, strict=True)
+        name: part.view(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)
     }
     read = windows[:, :-1]
     stream = weights["bytes"][read] + weights["places"][: read.shape[1]]
