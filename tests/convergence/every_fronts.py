@@ -7,16 +7,12 @@ Trains Bloop, mixed training and ``Bloop(every=m)`` over m, kappa and lam on the
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from bloop_proofs.files import write_atomically
-from bloop_reproduction.demo.sweep import in_processes
+from bloop_reproduction.processes import in_processes, watched
 from tests.convergence.every_report import figure, tables, with_tables
 from tests.convergence.every_training import Result, Run, Setting, grid, train
 
@@ -53,18 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = loaded() if options.report else []
     if not options.report:
         runs = grid(seeds=QUICK_SEEDS if quick else SEEDS, steps=QUICK_STEPS if quick else STEPS)
-        with Progress(
-            TextColumn("training {task.total} networks"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        ) as progress:
-            task = progress.add_task("runs", total=len(runs))
-            for result in in_processes(train, runs, jobs=options.jobs):
-                results.append(result)
-                progress.advance(task)
+        done = in_processes(train, runs, jobs=options.jobs)
+        results = list(watched(done, len(runs), f"training {len(runs)} networks"))
         results.sort(key=lambda result: runs.index(result.run))
     if quick:
         print(tables(results))

@@ -9,13 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bloop_proofs.files import check_writable, write_atomically
 from bloop_reproduction.demo.plot import plot
 from bloop_reproduction.demo.summary import finding, table
 from bloop_reproduction.demo.sweep import grid, train_all
 from bloop_reproduction.demo.training import Result
+from bloop_reproduction.figures import form_of
+from bloop_reproduction.processes import watched
 
 LAMS = (0.03, 0.1, 0.3, 1.0, 3.0)
 EPOCHS, SEEDS = 60, 3
@@ -25,7 +26,9 @@ QUICK_LAMS, QUICK_EPOCHS, QUICK_SEEDS = (0.1, 1.0), 2, 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``bloop-ref demo``."""
     out = Path("bloop_demo.png")
-    parser.add_argument("--out", type=Path, default=out, metavar="PNG", help="the plot")
+    parser.add_argument(
+        "--out", type=Path, default=out, metavar="FILE", help="plot: .png, .svg or .pdf"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's results there")
     parser.add_argument("--epochs", type=int, metavar="N", help=f"per run, {EPOCHS} by default")
     parser.add_argument("--seeds", type=int, metavar="N", help=f"per setting, {SEEDS} by default")
@@ -43,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
         for name, value in (("epochs", epochs), ("seeds", seeds), ("jobs", jobs)):
             if value < 1:
                 raise ValueError(f"--{name} must be at least 1; found {value}")
-        for path in filter(None, (args.out, args.json)):
-            check_writable(path)
+        form = form_of(args.out)
+        if args.json:
+            check_writable(args.json)
     except ValueError as error:
         print(f"bloop-ref demo: {error}", file=sys.stderr)
         return 2
@@ -52,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     console.print(table(results))
     console.print(finding(results), highlight=False)
-    write_atomically(args.out, plot(results))
+    write_atomically(args.out, plot(results, form))
     if args.json:
         records = [asdict(result) for result in results]
         write_atomically(args.json, json.dumps(records, indent=2) + "\n")
@@ -63,18 +67,6 @@ def run(args: argparse.Namespace) -> int:
 def _trained(lams: Sequence[float], *, seeds: int, epochs: int, jobs: int) -> list[Result]:
     """Return the results of all runs, in the order of the grid, with a progress bar meanwhile."""
     runs = grid(lams, seeds=seeds, epochs=epochs)
-    results = []
-    with Progress(
-        TextColumn("training {task.total} networks"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as progress:
-        task = progress.add_task("runs", total=len(runs))
-        for result in train_all(runs, jobs=jobs):
-            results.append(result)
-            progress.advance(task)
+    done = train_all(runs, jobs=jobs)
+    results = list(watched(done, len(runs), f"training {len(runs)} networks"))
     return sorted(results, key=lambda result: runs.index(result.run))
