@@ -1,6 +1,6 @@
 """How fronts are compared, and how sure a number over seeds is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,26 @@ def dominated(front: Front, by: Front) -> float:
     here, there = front[:, None], by[None]
     worse = np.all(here >= there, axis=2) & np.any(here > there, axis=2)
     return float(np.mean(np.any(worse, axis=1)))
+
+
+def gains(fronts: Mapping[int, ArrayLike], others: Mapping[int, ArrayLike]) -> list[float]:
+    """Return for each seed how much more one front dominates than another, as a share.
+
+    The whole is the box that all points of both span, of all seeds; its worst corner is the
+    reference point.
+
+    >>> gains({0: [[0.0, 1.0], [1.0, 0.0]]}, {0: [[1.0, 1.0], [0.5, 0.5]]})
+    [-0.25]
+    """
+    points = np.concatenate([np.asarray(each) for each in (*fronts.values(), *others.values())])
+    worst, size = points.max(axis=0), np.ptp(points, axis=0)
+    if not size.all():
+        return [0.0] * len(fronts)
+    areas = [
+        [hypervolume(np.asarray(each[seed]), worst) / float(size.prod()) for seed in sorted(each)]
+        for each in (fronts, others)
+    ]
+    return [one - other for one, other in zip(*areas, strict=True)]
 
 
 def interval(

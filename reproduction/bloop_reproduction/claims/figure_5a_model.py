@@ -7,8 +7,10 @@ layer.
 
 import hashlib
 import math
+import platform
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,9 @@ from pydoc_data.topics import topics
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from bloop_ref.surgery import Method
+from bloop_reproduction.demo.adam import cosine_rate
 
 BYTES, CONTEXT, WIDTH, HEADS, BLOCKS = 256, 64, 48, 4, 2
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -37,21 +42,25 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "last gain": (WIDTH,),
 }
 """The parameters; as usual, weights are (outputs, inputs), and there are no biases."""
+BATCH, RATE, DECAY = 8, 3e-3, 0.1
 HELD_OUT = 10
 """Every tenth file, and every tenth topic, is held out."""
 
 
 def initial_parameters(generator: torch.Generator) -> Tensor:
-    """Draw all weights from a normal distribution of deviation 0.02; gains are 1.
+    """Draw all weights from a normal distribution; gains are 1.
 
-    What adds to the residual stream is smaller by the root of the number of such layers.
+    The variance of a matrix is 1 / inputs, less where it adds to the residual stream: so many
+    times less as there are such layers. Embeddings have the deviation 0.05.
 
     >>> len(initial_parameters(torch.Generator().manual_seed(0)))
     70896
     """
     parts = []
     for name, shape in SHAPES.items():
-        deviation = 0.02 / math.sqrt(2 * BLOCKS) if name.endswith(("out", "down")) else 0.02
+        deviation = 0.05 if name in ("bytes", "places") else shape[-1] ** -0.5
+        if name.endswith(("out", "down")):
+            deviation /= math.sqrt(2 * BLOCKS)
         drawn = deviation * torch.randn(math.prod(shape), generator=generator)
         parts.append(torch.ones_like(drawn) if "gain" in name else drawn)
     return torch.cat(parts)
@@ -63,7 +72,7 @@ def loss(flat: Tensor, windows: Tensor) -> Tensor:
     ``windows`` has the shape (n, CONTEXT + 1): each byte but the last is read, and each but the
     first is predicted.
     """
-    parts = flat.split([math.prod(shape) for shape in SHAPES.values()])
+    parts = torch.split(flat, [math.prod(shape) for shape in SHAPES.values()])
     weights = {
         name: part.view(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)
     }
@@ -81,7 +90,8 @@ _BLOCK = ("gain", "attention", "out", "gain again", "up", "down")
 def _block(stream: Tensor, weights: dict[str, Tensor]) -> Tensor:
     inner = _normal(stream, weights["gain"]) @ weights["attention"].T
     query, key, value = (
-        x.unflatten(2, (HEADS, WIDTH // HEADS)).transpose(1, 2) for x in inner.chunk(3, dim=2)
+        x.reshape(*x.shape[:2], HEADS, WIDTH // HEADS).transpose(1, 2)
+        for x in inner.chunk(3, dim=2)
     )
     seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
     stream = stream + seen.transpose(1, 2).flatten(2) @ weights["out"].T
@@ -143,3 +153,44 @@ def windows(text: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """
     starts = torch.randint(len(text) - CONTEXT, (count, 1), generator=generator)
     return text[starts + torch.arange(CONTEXT + 1)].long()
+
+
+def train(method: Method, *, seed: int, steps: int, evaluated: int) -> dict[str, float | str]:
+    """Train with AdamW and return the final losses of both corpora, of training and held-out text.
+
+    The seed fixes parameters and batches, alike for all methods. The final losses are of the same
+    pieces for all seeds. Beside them stands what the corpora depend on.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    theta = initial_parameters(generator).requires_grad_()
+    state = method.init(theta.detach())
+    optimiser = torch.optim.AdamW([theta], lr=RATE, weight_decay=DECAY)
+    source, english = corpora()
+    for step in range(steps):
+        gradients = [
+            torch.autograd.grad(loss(theta, windows(corpus.train, BATCH, generator)), theta)[0]
+            for corpus in (source, english)
+        ]
+        theta.grad, state = method.step(gradients, state)
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_rate(step, steps, peak=RATE, warm_up=max(1, steps // 12))
+        optimiser.step()
+    found: dict[str, float | str] = {"python": platform.python_version()}
+    for name, corpus in (("main", source), ("aux", english)):
+        found[f"{name} corpus"] = corpus.digest()
+        for part, text in (("train", corpus.train), ("held out", corpus.held_out)):
+            pieces = windows(text, evaluated, torch.Generator().manual_seed(0))
+            with torch.no_grad():
+                found[f"{name} {part}"] = float(loss(theta, pieces))
+    return found
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, as long as it lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
