@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bloop_reproduction.claim import Measured, Row, Verdict
-from bloop_reproduction.statistics import Front, hypervolume
+from bloop_reproduction.statistics import Front
 
 Plane = Callable[[Measured], tuple[float, float]]
 """Where a run lies: the auxiliary loss to the right, the main loss up."""
@@ -48,33 +48,16 @@ def seeds(rows: Sequence[Row]) -> list[int]:
 def values(rows: Sequence[Row], name: str, **chosen: Any) -> NDArray[np.float64]:
     """Return what was measured, by seed, of rows that differ in nothing else."""
     found = select(rows, **chosen)
-    return np.array([found_of.measured[name] for found_of in sorted(found, key=_seed)], float)
+    return np.array([row.measured[name] for row in sorted(found, key=_seed)], float)
 
 
-def fronts(rows: Sequence[Row], plane: Plane = as_drawn, **chosen: Any) -> list[Front]:
+def fronts(rows: Sequence[Row], plane: Plane = as_drawn, **chosen: Any) -> dict[int, Front]:
     """Return a front for each seed, its points in order of lam."""
     found = sorted(select(rows, **chosen), key=lambda row: row.setting["lam"])
-    return [
-        np.array([plane(row.measured) for row in found if _seed(row) == seed])
+    return {
+        seed: np.array([plane(row.measured) for row in found if _seed(row) == seed])
         for seed in seeds(found)
-    ]
-
-
-def worst(rows: Sequence[Row], plane: Plane) -> tuple[float, float]:
-    """Return the largest of each loss over all rows where it is finite; 0 where none is."""
-    points = np.array([plane(row.measured) for row in rows], float)
-    finite = points[np.isfinite(points).all(axis=1)]
-    x, y = finite.max(axis=0) if len(finite) else (0.0, 0.0)
-    return float(x), float(y)
-
-
-def volumes(rows: Sequence[Row], plane: Plane, **chosen: Any) -> NDArray[np.float64]:
-    """Return the hypervolume of each seed's front, below the worst of all rows.
-
-    A run that diverged has no point that counts.
-    """
-    reference = worst(rows, plane)
-    return np.array([hypervolume(each, reference) for each in fronts(rows, plane, **chosen)])
+    }
 
 
 def height(front: Front, x: float) -> float:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from bloop_reproduction import figures
 from bloop_reproduction.claim import Claim, Finding, Measured, Row, Setting
 from bloop_reproduction.demo.methods import METHODS
-from bloop_reproduction.fronts import decades, fronts, verdict, volumes
-from bloop_reproduction.statistics import interval
+from bloop_reproduction.fronts import decades, fronts, verdict
+from bloop_reproduction.statistics import areas, interval
 from bloop_reproduction.training import descent
 from bloop_reproduction.two_heads import TwoKinds, finished, mean_cosine
 
@@ -45,24 +45,24 @@ def measure(setting: Setting) -> Measured:
 
 
 def read(rows: Sequence[Row]) -> Finding:
-    """Compare hypervolumes, both losses in decades, with what the seed alone does to them.
+    """Compare what the fronts dominate, both losses in decades, with what the seed does to it.
 
     Holds if the losses hardly conflict (the interval of the cosine is above -0.1) and each rival's
-    hypervolume differs from Bloop's, by its interval over seeds, by less than one standard
+    share differs from Bloop's, by its interval over seeds, by less than one standard
     deviation over seeds of Bloop's own; in part if some of this is so.
     """
-    volume = {method: volumes(rows, decades, method=method) for method in METHODS}
-    own = volume["bloop"]
+    own, *others = areas(*(fronts(rows, decades, method=method) for method in METHODS))
     spread = float(np.std(own, ddof=1)) if len(own) > 1 else 0.0
     found = [
         interval(
-            f"hypervolume of Bloop less that of {METHODS[rival].label}, in deviations over seeds",
-            (own - volume[rival]) / spread if spread else np.full_like(own, np.inf),
+            f"dominated by Bloop's front and not by that of {METHODS[rival].label}, in standard "
+            "deviations over seeds",
+            (own - theirs) / spread if spread else np.full_like(own, np.inf),
         )
-        for rival in RIVALS
+        for rival, theirs in zip(RIVALS, others, strict=True)
     ]
     cosine = mean_cosine(rows)
-    alike = [-1 < number.low and number.high < 1 for number in found]
+    alike = [max(-number.low, number.high) < 1 for number in found]
     little = cosine.low > -LITTLE
     reason = ""
     if not little:
@@ -79,7 +79,12 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw a front for each method."""
     axes = figure.subplots()
     for method, entry in reversed(METHODS.items()):
-        figures.front(axes, fronts(rows, method=method), figures.METHODS[method], label=entry.label)
+        figures.front(
+            axes,
+            [*fronts(rows, method=method).values()],
+            figures.METHODS[method],
+            label=entry.label,
+        )
     for which in "xy":
         figures.plain_log(axes, which)
     axes.set_xlabel("train loss of the digits 5 to 9 (nats)")

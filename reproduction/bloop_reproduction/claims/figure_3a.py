@@ -10,8 +10,8 @@ from bloop_reproduction import figures
 from bloop_reproduction.claim import Claim, Finding, Measured, Number, Row, Setting
 from bloop_reproduction.claims import smooth
 from bloop_reproduction.demo.methods import METHODS
-from bloop_reproduction.fronts import common, fronts, height, main_in_decades, verdict, volumes
-from bloop_reproduction.statistics import dominated, interval
+from bloop_reproduction.fronts import common, fronts, height, main_in_decades, verdict
+from bloop_reproduction.statistics import areas, dominated, interval
 
 LAMS = tuple(10 ** (k / 2) for k in range(-8, 1))
 """The paper's: 0.0001 to 1 by half decades."""
@@ -37,20 +37,18 @@ def measure(setting: Setting) -> Measured:
 
 
 def read(rows: Sequence[Row]) -> Finding:
-    """Compare hypervolumes, train losses in decades.
+    """Compare what the fronts dominate, train losses in decades.
 
-    Holds if Bloop's is larger than each rival's (the intervals are above 0) and the rivals are
-    alike, in part if it is larger than some rival's.
+    Holds if Bloop's share is larger than each rival's (the intervals are above 0) and the rivals
+    are alike, in part if it is larger than some rival's.
     """
-    plane = main_in_decades
-    volume = {method: volumes(rows, plane, method=method) for method in METHODS}
+    bloop, *others = areas(*(fronts(rows, main_in_decades, method=name) for name in METHODS))
     leads = [
-        interval(f"hypervolume of Bloop less that of {METHODS[rival].label}", over)
-        for rival in RIVALS
-        for over in [volume["bloop"] - volume[rival]]
+        interval(f"dominated by Bloop's front and not by that of {METHODS[rival].label}", over)
+        for rival, over in zip(RIVALS, bloop - np.array(others), strict=True)
     ]
-    rivals = np.array([volume[rival] for rival in RIVALS])
-    lead = np.maximum(volume["bloop"] - rivals.max(axis=0), 0)
+    rivals = np.array(others)
+    lead = np.maximum(bloop - rivals.max(axis=0), 0)
     spread = np.ptp(rivals, axis=0)
     share = np.divide(spread, lead, out=np.full_like(spread, np.inf), where=lead > 0)
     apart = interval("difference of the rivals, as a share of Bloop's lead", share)
@@ -67,18 +65,18 @@ def read(rows: Sequence[Row]) -> Finding:
 
 
 def _dominated(rows: Sequence[Row], rival: str) -> list[float]:
-    pairs = zip(fronts(rows, method=rival), fronts(rows, method="bloop"), strict=True)
-    return [dominated(theirs, by=bloops) for theirs, bloops in pairs]
+    theirs, ours = (fronts(rows, method=method) for method in (rival, "bloop"))
+    return [dominated(front, by=ours[seed]) for seed, front in theirs.items()]
 
 
 def _times(rows: Sequence[Row]) -> Number:
     """Return how many times Bloop's train loss mixed training's is, at one bound; NaN at none."""
-    both = [fronts(rows, main_in_decades, method=method) for method in ("mixed", "bloop")]
-    low, high = common([front for each in both for front in each])
+    mixed, bloop = (fronts(rows, main_in_decades, method=name) for name in ("mixed", "bloop"))
+    low, high = common([*mixed.values(), *bloop.values()])
     at = (low + high) / 2
     times = [
-        10 ** (height(mixed, at) - height(bloop, at)) if low <= high else np.nan
-        for mixed, bloop in zip(*both, strict=True)
+        10 ** (height(mixed[seed], at) - height(bloop[seed], at)) if low <= high else np.nan
+        for seed in mixed
     ]
     return interval(f"train loss of mixed training over Bloop's, at the bound {at:.2f}", times)
 
@@ -99,7 +97,7 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     axes = figure.subplots()
     for method, entry in reversed(METHODS.items()):
         look = figures.METHODS[method]
-        figures.front(axes, fronts(rows, method=method), look, label=entry.label)
+        figures.front(axes, [*fronts(rows, method=method).values()], look, label=entry.label)
     figures.plain_log(axes)
     axes.set_xlabel("bound on the log Lipschitz constant (smaller is smoother)")
     axes.set_ylabel("train loss (cross-entropy, nats)")
