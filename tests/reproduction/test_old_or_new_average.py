@@ -1,5 +1,8 @@
 """The order of Algorithm 1: the biases against closed cases, and the verdicts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -42,7 +45,7 @@ def test_neither_is_where_the_average_is_the_same_for_all_mini_batches() -> None
         assert max(found[OLD], found[UPDATED]) <= found["rounding"]
 
 
-def made(bias: float, factors: dict[str, float], old: float = 0.0) -> list[Row]:
+def made(bias: float, factors: Mapping[Any, float], old: float = 0.0) -> list[Row]:
     runs = [
         row({**each.setting, "part": "run", "rho": rho}, **each.measured)
         for rho in RHOS
