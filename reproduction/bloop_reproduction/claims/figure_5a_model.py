@@ -7,10 +7,8 @@ layer.
 
 import hashlib
 import math
-import platform
 import sysconfig
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -175,7 +173,7 @@ def train(method: Method, *, seed: int, steps: int, evaluated: int) -> dict[str,
         for group in optimiser.param_groups:
             group["lr"] = cosine_rate(step, steps, peak=RATE, warm_up=max(1, steps // 12))
         optimiser.step()
-    found: dict[str, float | str] = {"python": platform.python_version()}
+    found: dict[str, float | str] = {}
     for name, corpus in (("main", source), ("aux", english)):
         found[f"{name} corpus"] = corpus.digest()
         for part, text in (("train", corpus.train), ("held out", corpus.held_out)):
@@ -183,14 +181,3 @@ def train(method: Method, *, seed: int, steps: int, evaluated: int) -> dict[str,
             with torch.no_grad():
                 found[f"{name} {part}"] = float(loss(theta, pieces))
     return found
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, as long as it lasts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
