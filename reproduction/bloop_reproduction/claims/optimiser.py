@@ -165,7 +165,8 @@ def read(rows: Sequence[Row]) -> Finding:
     """See under which optimisers less than half of the conflict is left, as the paper projects."""
     left = {name: _number(rows, (name, False), "bare") for name in OPTIMISERS}
     others = [_number(rows, kind, "bare") for kind in KINDS if kind[1]]
-    numbers = (*left.values(), *others, *(_number(rows, kind, "main") for kind in KINDS))
+    first = [left["adam"], *(number for name, number in left.items() if name != "adam")]
+    numbers = (*first, *others, *(_number(rows, kind, "main") for kind in KINDS))
     lost = [name for name, number in left.items() if not -HALF < number.low <= number.high < HALF]
     if not lost:
         return Finding("holds", numbers)
