@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
 
 from bloop_ref import Bloop, project_orthogonal, update_ema
 from bloop_reproduction.claim import Claim, Finding, Measured, Number, Row, Setting
@@ -44,23 +43,22 @@ def measure(setting: Setting) -> Measured:
     average of the gradients of batches of the size asked for. ``alone`` is the angle without an
     average, ``average`` that with it, ``full`` that of eq. 3, with the gradient of all images.
     """
-    with threadpool_limits(limits=1):
-        path, draws = (np.random.default_rng([setting["seed"], k]) for k in range(2))
-        problem, steps = Lipschitz(path), setting["steps"]
-        method = Bloop(LAM, RHO)
-        state, adam = method.init(problem.parameters), Adam(problem.parameters)
-        rate = partial(cosine_rate, steps=steps, peak=problem.rate, warm_up=round(steps / 12))
-        average = np.zeros_like(problem.parameters)
-        found = []
-        for t in range(steps):
-            g_main, g_aux = problem.gradients(path)
-            if 2 * t >= steps and t % max(1, steps // (2 * LOOKS)) == 0:
-                found.append(_angles(problem, g_aux, average, setting["batch"], draws))
-            drawn = problem.main_gradient(_batch(setting["batch"], draws))
-            average = update_ema(average, drawn, rho=RHO)
-            direction, state = method.step([g_main, g_aux], state)
-            adam.step(problem.parameters, direction, rate(t))
-        return {name: float(np.median([each[name] for each in found])) for name in found[0]}
+    path, draws = (np.random.default_rng([setting["seed"], k]) for k in range(2))
+    problem, steps = Lipschitz(path), setting["steps"]
+    method = Bloop(LAM, RHO)
+    state, adam = method.init(problem.parameters), Adam(problem.parameters)
+    rate = partial(cosine_rate, steps=steps, peak=problem.rate, warm_up=round(steps / 12))
+    average = np.zeros_like(problem.parameters)
+    found = []
+    for t in range(steps):
+        g_main, g_aux = problem.gradients(path)
+        if 2 * t >= steps and t % max(1, steps // (2 * LOOKS)) == 0:
+            found.append(_angles(problem, g_aux, average, setting["batch"], draws))
+        drawn = problem.main_gradient(_batch(setting["batch"], draws))
+        average = update_ema(average, drawn, rho=RHO)
+        direction, state = method.step([g_main, g_aux], state)
+        adam.step(problem.parameters, direction, rate(t))
+    return {name: float(np.median([each[name] for each in found])) for name in found[0]}
 
 
 def _batch(size: int, generator: np.random.Generator) -> Any:
@@ -114,13 +112,12 @@ def read(rows: Sequence[Row]) -> Finding:
     numbers = (alone[0], average[0], *alone[1:], *average[1:])
     if alone[0].high < 0.5 and average[0].low > alone[0].high:
         return Finding("holds", numbers)
-    if alone[0].high >= 1:
-        return Finding("does not hold", numbers, "The angle does not shrink with the batch.")
+    if not alone[0].high < 1:
+        return Finding("does not hold", numbers, "the angle does not shrink with the batch")
     reason = (
-        "The angle shrinks, but half of it or more is left: gradients of few images agree on the"
-        " part of the auxiliary gradient that they are projected on."
+        "the angle shrinks, but half of it or more is left"
         if alone[0].high >= 0.5
-        else "The average of so small batches keeps no more of the angle: it is noise itself."
+        else "the average of so small batches keeps no more of the angle: it is noise itself"
     )
     return Finding("in part", numbers, reason)
 

@@ -81,14 +81,14 @@ def read(rows: Sequence[Row]) -> Finding:
 def _reason(at_passes: dict[str, Number], at_steps: dict[str, Number]) -> str:
     parts = []
     if lost := [problem for problem, gain in at_passes.items() if gain.low <= 0]:
-        parts.append(f"At equal passes no gain is certain on {', '.join(lost)}.")
+        parts.append(f"at equal passes no gain is certain on {', '.join(lost)}")
     if lost := [problem for problem, gain in at_steps.items() if gain.high < 0]:
         parts.append(
-            f"At equal steps it falls behind Bloop on {', '.join(lost)}: on the steps between the"
+            f"at equal steps it falls behind Bloop on {', '.join(lost)}: on the steps between the"
             " average gets lam (g_aux - A) beside g_main, which turns it away from the main"
-            " gradient where A lags behind g_aux."
+            " gradient where A lags behind g_aux"
         )
-    return " ".join(parts)
+    return "; ".join(parts)
 
 
 def draw(figure: Figure, rows: Sequence[Row]) -> None:

@@ -1,11 +1,18 @@
-"""The tables of docs/every.md, from the rows of the claim ``every``."""
+"""``python -m bloop_reproduction.claims.every_tables``: the tables of docs/every.md.
 
+They are made of the rows of the claim ``every`` that a results file has.
+"""
+
+import argparse
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bloop_proofs.files import write_atomically
 from bloop_reproduction.claim import Row
+from bloop_reproduction.claims import load
 from bloop_reproduction.claims.every_training import (
     BLOOP,
     EXACT,
@@ -16,6 +23,8 @@ from bloop_reproduction.claims.every_training import (
     VARIANTS,
     Variant,
 )
+from bloop_reproduction.report import reported
+from bloop_reproduction.results import Results
 
 BEGIN, END = "<!-- made of the results of every -->\n", "<!-- end -->\n"
 
@@ -118,3 +127,19 @@ def _residuals(rows: Sequence[Row]) -> str:
             cells.append(f"{found[2]:.2f}, {found[3]:.2f}")
         lines.append([label(variant), *cells])
     return _table(head, lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the tables of a results file into the guide."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("guide", type=Path, help="docs/every.md")
+    parser.add_argument("results", type=Path, help="docs/reproduction/results.json")
+    options = parser.parse_args(arguments)
+    claim = load("every")
+    rows = reported(claim, Results(options.results)).rows
+    text = with_tables(options.guide.read_text(encoding="utf-8"), rows)
+    write_atomically(options.guide, text)
+
+
+if __name__ == "__main__":
+    main()

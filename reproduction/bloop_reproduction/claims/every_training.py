@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bloop_ref import Bloop, State, surgery, update_ema
 from bloop_reproduction.claim import Measured, Row, Setting
@@ -81,29 +80,28 @@ def train(setting: Setting) -> Measured:
     Returns both losses over all training data, and root mean squares over the second half of the
     full steps: ``residual`` of <g_aux - A, e> / (||g_aux|| ||e||), ``cosine`` of that of g_aux, e.
     """
-    with threadpool_limits(limits=1):
-        generator = np.random.default_rng(setting["seed"])
-        problem = PROBLEMS[setting["problem"]](generator)
-        method = _method(setting)
-        state = method.init(problem.parameters)
-        adam = Adam(problem.parameters)
-        steps = round(setting["steps"] * setting["share"])
-        rate = partial(cosine_rate, steps=steps, peak=problem.rate)
-        warm_up = round(steps * WARM_UP)
-        found = []
-        for t in range(steps):
-            pair = problem.gradients(generator)
-            full = method.full(t)
-            if full and setting["every"] > 1 and 2 * t > steps:
-                measured: Any = method.diagnostics(pair, state)
-                found.append((measured.residual, measured.cos_aux_ema))
-            taken = pair if full else [pair[0] + np.float32(setting["lam"]) * pair[1]]
-            direction, after = method.step(taken, state)
-            state = after if full else _averaged(setting["average"], pair[0], state, after)
-            adam.step(problem.parameters, direction, rate(t, warm_up=warm_up))
-        residual, cosine = np.sqrt(np.mean(np.square(found or [(0, 0)]), axis=0))
-        main, aux = problem.losses()
-        return {"main": main, "aux": aux, "residual": float(residual), "cosine": float(cosine)}
+    generator = np.random.default_rng(setting["seed"])
+    problem = PROBLEMS[setting["problem"]](generator)
+    method = _method(setting)
+    state = method.init(problem.parameters)
+    adam = Adam(problem.parameters)
+    steps = round(setting["steps"] * setting["share"])
+    rate = partial(cosine_rate, steps=steps, peak=problem.rate)
+    warm_up = round(steps * WARM_UP)
+    found = []
+    for t in range(steps):
+        pair = problem.gradients(generator)
+        full = method.full(t)
+        if full and setting["every"] > 1 and 2 * t > steps:
+            measured: Any = method.diagnostics(pair, state)
+            found.append((measured.residual, measured.cos_aux_ema))
+        taken = pair if full else [pair[0] + np.float32(setting["lam"]) * pair[1]]
+        direction, after = method.step(taken, state)
+        state = after if full else _averaged(setting["average"], pair[0], state, after)
+        adam.step(problem.parameters, direction, rate(t, warm_up=warm_up))
+    residual, cosine = np.sqrt(np.mean(np.square(found or [(0, 0)]), axis=0))
+    main, aux = problem.losses()
+    return {"main": main, "aux": aux, "residual": float(residual), "cosine": float(cosine)}
 
 
 def _method(setting: Setting) -> surgery.Method:

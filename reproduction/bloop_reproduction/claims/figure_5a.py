@@ -35,17 +35,11 @@ def settings(quick: bool) -> Sequence[Setting]:
 
 def measure(setting: Setting) -> Measured:
     """Train one transformer; see ``figure_5a_model.train``."""
-    from bloop_reproduction.claims.figure_5a_model import one_thread, train
+    from bloop_reproduction.claims.figure_5a_model import train
 
     lam = setting["lam"]
     method = surgery.Mixed(lam) if setting["method"] == "mixed" else surgery.Bloop(lam, RHO)
-    with one_thread():
-        return train(
-            method,
-            seed=setting["seed"],
-            steps=setting["steps"],
-            evaluated=setting["evaluated"],
-        )
+    return train(method, **{name: setting[name] for name in ("seed", "steps", "evaluated")})
 
 
 def fronts(rows: Sequence[Row], method: str, part: str) -> Fronts:
@@ -105,7 +99,7 @@ def read(rows: Sequence[Row]) -> Finding:
         for number, sure in zip((*lower, gain[0]), certain, strict=True)
         if not sure
     )
-    return Finding("in part" if any(certain) else "does not hold", numbers, f"{reason}.")
+    return Finding("in part" if any(certain) else "does not hold", numbers, reason)
 
 
 def draw(figure: Figure, rows: Sequence[Row]) -> None:

@@ -7,21 +7,20 @@ layer.
 
 import hashlib
 import math
-import platform
 import sysconfig
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from pydoc_data.topics import topics
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from bloop_ref.surgery import Method
-from bloop_reproduction.demo.adam import cosine_rate
+from bloop_reproduction.demo.adam import Adam, cosine_rate
 
 BYTES, CONTEXT, WIDTH, HEADS, BLOCKS = 256, 64, 48, 4, 2
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -66,22 +65,26 @@ def initial_parameters(generator: torch.Generator) -> Tensor:
     return torch.cat(parts)
 
 
+def scores(flat: Tensor, read: Tensor) -> Tensor:
+    """Return the logits of each next byte, shape (n, bytes read, 256)."""
+    parts = torch.split(flat, [math.prod(shape) for shape in SHAPES.values()])
+    weights = {
+        name: part.view(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)
+    }
+    stream = weights["bytes"][read] + weights["places"][: read.shape[1]]
+    for k in range(BLOCKS):
+        stream = _block(stream, {n: weights[f"{k} {n}"] for n in _BLOCK})
+    return _normal(stream, weights["last gain"]) @ weights["bytes"].T
+
+
 def loss(flat: Tensor, windows: Tensor) -> Tensor:
     """Return the mean cross-entropy of each next byte, in nats.
 
     ``windows`` has the shape (n, CONTEXT + 1): each byte but the last is read, and each but the
     first is predicted.
     """
-    parts = torch.split(flat, [math.prod(shape) for shape in SHAPES.values()])
-    weights = {
-        name: part.view(shape) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)
-    }
-    read = windows[:, :-1]
-    stream = weights["bytes"][read] + weights["places"][: read.shape[1]]
-    for k in range(BLOCKS):
-        stream = _block(stream, {n: weights[f"{k} {n}"] for n in _BLOCK})
-    scores = _normal(stream, weights["last gain"]) @ weights["bytes"].T
-    return functional.cross_entropy(scores.flatten(0, 1), windows[:, 1:].flatten())
+    found = scores(flat, windows[:, :-1])
+    return functional.cross_entropy(found.flatten(0, 1), windows[:, 1:].flatten())
 
 
 _BLOCK = ("gain", "attention", "out", "gain again", "up", "down")
@@ -159,23 +162,24 @@ def train(method: Method, *, seed: int, steps: int, evaluated: int) -> dict[str,
     """Train with AdamW and return the final losses of both corpora, of training and held-out text.
 
     The seed fixes parameters and batches, alike for all methods. The final losses are of the same
-    pieces for all seeds. Beside them stands what the corpora depend on.
+    pieces for all seeds. Beside them stands which corpora they are of.
     """
     generator = torch.Generator().manual_seed(seed)
     theta = initial_parameters(generator).requires_grad_()
     state = method.init(theta.detach())
-    optimiser = torch.optim.AdamW([theta], lr=RATE, weight_decay=DECAY)
+    weights = theta.detach().numpy()  # the same memory
+    adam = Adam(weights)
     source, english = corpora()
     for step in range(steps):
         gradients = [
             torch.autograd.grad(loss(theta, windows(corpus.train, BATCH, generator)), theta)[0]
             for corpus in (source, english)
         ]
-        theta.grad, state = method.step(gradients, state)
-        for group in optimiser.param_groups:
-            group["lr"] = cosine_rate(step, steps, peak=RATE, warm_up=max(1, steps // 12))
-        optimiser.step()
-    found: dict[str, float | str] = {"python": platform.python_version()}
+        direction, state = method.step(gradients, state)
+        rate = cosine_rate(step, steps, peak=RATE, warm_up=max(1, steps // 12))
+        weights *= np.float32(1 - rate * DECAY)
+        adam.step(weights, direction.numpy(), rate)
+    found: dict[str, float | str] = {}
     for name, corpus in (("main", source), ("aux", english)):
         found[f"{name} corpus"] = corpus.digest()
         for part, text in (("train", corpus.train), ("held out", corpus.held_out)):
@@ -183,14 +187,3 @@ def train(method: Method, *, seed: int, steps: int, evaluated: int) -> dict[str,
             with torch.no_grad():
                 found[f"{name} {part}"] = float(loss(theta, pieces))
     return found
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, as long as it lasts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
