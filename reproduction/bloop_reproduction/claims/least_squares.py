@@ -67,12 +67,14 @@ def measure(setting: Setting) -> Measured:
     here = problem(setting["seed"])
     generator = np.random.default_rng((setting["seed"], 1))
     theta = np.zeros(P)
-    combine = METHODS[setting["method"]].start(setting["lam"], theta)
+    method = METHODS[setting["method"]].make(setting["lam"])
+    state = method.init(theta)
     for _ in range(setting["epochs"]):
         for batch in np.split(generator.permutation(SAMPLES), SAMPLES // BATCH):
             X = here.X[batch]
             g_main = X.T @ (X @ theta - here.y[batch]) / BATCH
-            theta = theta - RATE * combine(g_main, theta - here.wanted)
+            direction, state = method.step([g_main, theta - here.wanted], state)
+            theta = theta - RATE * direction
     main, aux = here.losses(theta)
     return {"main": main, "aux": aux}
 
