@@ -42,7 +42,7 @@ def test_lines_go_through_means_and_bands_over_all_seeds() -> None:
     through_band, through_front = (np.asarray(line.get_ydata()) for line in axes.lines)
     assert list(through_band) == [2, 4]
     assert list(through_front) == [2, 4]
-    corners = axes.collections[0].get_paths()[0].vertices
+    corners = np.asarray(axes.collections[0].get_paths()[0].vertices)
     assert (corners[:, 1].min(), corners[:, 1].max()) == (1, 5)
 
 
