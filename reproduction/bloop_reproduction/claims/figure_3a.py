@@ -107,7 +107,7 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
 
 CLAIM = Claim(
     name="figure-3a",
-    where="Figure 3a, section 5.1",
+    where="Figure 3a",
     says="Bloop's front of train loss against the bound on the Lipschitz constant lies below those "
     "of mixed training, PCGrad and the dynamic barrier, which lie on one another.",
     settings=settings,

@@ -114,7 +114,7 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
 
 CLAIM = Claim(
     name="figure-4",
-    where="Figure 4, section 5",
+    where="Figure 4",
     says="Two classifications of one picture, one of them hard, by two heads on a trunk: over lam "
     "Bloop's front of the two losses lies below those of the methods without an average.",
     settings=settings,
