@@ -24,7 +24,7 @@ COMMANDS = {
     "verify": Command("bloop_proofs.verify", "proofs", "judge an implementation of a method"),
     "vectors": Command("bloop_proofs.vectors", "proofs", "write golden vectors for any language"),
     "demo": Command(
-        "bloop_reproduction.demo", "demo", "compare Bloop with its neighbours on real data"
+        "bloop_reproduction.demo.command", "demo", "compare Bloop with its neighbours on real data"
     ),
     "reproduce": Command(
         "bloop_reproduction.reproduce", "reproduce", "measure what the paper claims"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bloop_ref.cli import main
-from bloop_reproduction.demo import LAMS, lipschitz, network
+from bloop_reproduction.demo import lipschitz, network
+from bloop_reproduction.demo.command import LAMS
 from bloop_reproduction.demo.data import digits
 from bloop_reproduction.demo.methods import METHODS
 from bloop_reproduction.demo.plot import plot

@@ -20,6 +20,7 @@ from bloop_reproduction.claims.neighbours_runs import (
     sam_steps,
 )
 from bloop_reproduction.figures import SERIES
+from bloop_reproduction.fronts import select
 
 STEPS = {"problem 1": 20_000, "problem 2": 21_000}
 SHOWN = 80
@@ -122,7 +123,7 @@ def read(rows: Sequence[Row]) -> Finding:
 
 
 def _of(rows: Sequence[Row], of: str) -> list[Measured]:
-    return [row.measured for row in rows if row.setting["of"] == of]
+    return [row.measured for row in select(rows, of=of)]
 
 
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
@@ -155,7 +156,7 @@ def _plain(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
 
 def _ends(axes: Axes, rows: Sequence[Row]) -> None:
     for look, of in zip(SERIES, ("descent", "flow"), strict=False):
-        mine = [row for row in rows if row.setting["of"] == of]
+        mine = select(rows, of=of)
         kappas = [row.setting["kappa"] + 1 for row in mine]
         found = [row.measured["found"] for row in mine]
         start = {"descent": "(1, 1/100)", "flow": "(1, 1/2)"}[of]
