@@ -19,6 +19,7 @@ from bloop_reproduction.claim import Claim, Finding, Measured, Number, Row, Sett
 from bloop_reproduction.demo.adam import Adam, cosine_rate
 from bloop_reproduction.demo.network import Floats
 from bloop_reproduction.figures import SERIES, band
+from bloop_reproduction.fronts import select
 from bloop_reproduction.problems import Lipschitz
 from bloop_reproduction.statistics import interval
 
@@ -170,7 +171,7 @@ def quotient(row: Row, above: str, below: str, phases: slice = slice(None)) -> f
 
 
 def _of(rows: Sequence[Row], kind: Kind) -> list[Row]:
-    return [row for row in rows if Kind(*(row.setting[name] for name in Kind._fields)) == kind]
+    return select(rows, **kind._asdict())
 
 
 def _number(rows: Sequence[Row], kind: Kind, *, below: str = "bare", late: bool = False) -> Number:
