@@ -54,17 +54,14 @@ def pages(folder: Path) -> list[Page]:
 def recorded(results: Results) -> Iterator[Reported]:
     """Yield the claims whose runs, not those of ``--quick``, are all recorded."""
     for name in NAMES:
-        try:
-            claim = load(name)
-        except ModuleNotFoundError:
-            continue
+        claim = load(name)
         if all(results.of(name, claim.settings(False))):
             yield reported(claim, results)
 
 
 def _table(results: Results) -> str:
     """Return a row for each claim that is recorded."""
-    head = ["claim", "what the paper says", "what was measured", "verdict", "figure", "command"]
+    head = ["where", "claim or question", "what was measured", "verdict", "figure", "command"]
     lines = [head, ["---"] * len(head)]
     for claim, rows, finding in recorded(results):
         number, name = finding.numbers[0], stem(claim.name)
@@ -95,7 +92,7 @@ def _finding(report: Reported, results: Results) -> str:
     seconds = sum(row.seconds for row in rows)
     return (
         f"![{claim.where}, as measured here](images/{stem(claim.name)}.svg)\n\n"
-        f"**The paper:** {claim.says}\n\n"
+        f"**Claim or question:** {claim.says}\n\n"
         f"**Here:** {finding.verdict}.{reason}\n\n"
         f"| measured | value [95% interval] |\n|---|---|\n{numbers}\n"
         f"{len(rows)} runs, {seconds:.0f} s on one core in all, on {record.date}, with {versions}; "

@@ -48,7 +48,7 @@ def test_what_the_variants_have_in_common() -> None:
 def made_up(lost: dict[tuple[str, Variant], float], seeds: int = 5) -> Iterator[Row]:
     """Rows on the line log main + aux = 0, but for what some variants lose there."""
     for setting in grid(seeds=seeds, steps=1):
-        variant = Variant.of(Row(setting, {}, 0))
+        variant = Variant(*(setting[name] for name in asdict(BLOOP)))
         aux = -np.log(setting["lam"]) + 0.001 * setting["seed"]
         main_loss = np.exp(lost.get((setting["problem"], variant), 0) - aux)
         found = {"main": float(main_loss), "aux": float(aux), "residual": 0.1, "cosine": 0.2}

@@ -1,5 +1,6 @@
 """The claim ``figure-5a``: the model, the corpora, and what is read off made-up rows."""
 
+import sysconfig
 from collections.abc import Iterator
 
 import pytest
@@ -42,11 +43,9 @@ def test_the_corpora_are_apart_and_told_by_their_digests() -> None:
 def test_a_library_without_its_source_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    from bloop_reproduction.claims import figure_5a_model as model
-
-    monkeypatch.setattr(model.sysconfig, "get_paths", lambda: {"stdlib": str(tmp_path)})
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"stdlib": str(tmp_path)})
     with pytest.raises(FileNotFoundError, match="source text of the standard library"):
-        model.corpora.__wrapped__()
+        corpora.__wrapped__()
 
 
 def test_a_run_is_the_same_again_and_another_with_another_method() -> None:

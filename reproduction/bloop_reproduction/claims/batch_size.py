@@ -6,7 +6,6 @@ their expectations over batches that are compared, grad L_main + lam E[pi(g_aux;
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ from matplotlib.figure import Figure
 
 from bloop_ref import Bloop, project_orthogonal, update_ema
 from bloop_reproduction.claim import Claim, Finding, Measured, Number, Row, Setting
-from bloop_reproduction.demo.adam import Adam, cosine_rate
 from bloop_reproduction.demo.network import Floats
 from bloop_reproduction.figures import SERIES, band
 from bloop_reproduction.problems import Lipschitz
 from bloop_reproduction.statistics import interval
+from bloop_reproduction.training import descent
 
 LAM, RHO = 1.0, 0.01
 WHOLE = 1437
@@ -44,20 +43,15 @@ def measure(setting: Setting) -> Measured:
     average, ``average`` that with it, ``full`` that of eq. 3, with the gradient of all images.
     """
     path, draws = (np.random.default_rng([setting["seed"], k]) for k in range(2))
-    problem, steps = Lipschitz(path), setting["steps"]
-    method = Bloop(LAM, RHO)
-    state, adam = method.init(problem.parameters), Adam(problem.parameters)
-    rate = partial(cosine_rate, steps=steps, peak=problem.rate, warm_up=round(steps / 12))
+    problem, size, steps = Lipschitz(path), setting["batch"], setting["steps"]
     average = np.zeros_like(problem.parameters)
     found = []
-    for t in range(steps):
-        g_main, g_aux = problem.gradients(path)
+    way = descent(problem, Bloop(LAM, RHO), path, steps=steps, rate=problem.rate)
+    for t, _ in enumerate(way):
         if 2 * t >= steps and t % max(1, steps // (2 * LOOKS)) == 0:
-            found.append(_angles(problem, g_aux, average, setting["batch"], draws))
-        drawn = problem.main_gradient(_batch(setting["batch"], draws))
+            found.append(_angles(problem, average, size, draws))
+        drawn = problem.main_gradient(_batch(size, draws))
         average = update_ema(average, drawn, rho=RHO)
-        direction, state = method.step([g_main, g_aux], state)
-        adam.step(problem.parameters, direction, rate(t))
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}
 
 
@@ -68,9 +62,9 @@ def _batch(size: int, generator: np.random.Generator) -> Any:
 
 
 def _angles(
-    problem: Lipschitz, g_aux: Floats, average: Floats, size: int, draws: np.random.Generator
+    problem: Lipschitz, average: Floats, size: int, draws: np.random.Generator
 ) -> dict[str, float]:
-    whole = problem.main_gradient()
+    whole, g_aux = problem.main_gradient(), problem.aux_gradient()
     batches = (_batch(size, draws) for _ in range(1 if size == WHOLE else DRAWS))
     alone = [project_orthogonal(g_aux, problem.main_gradient(batch)) for batch in batches]
     parts = {

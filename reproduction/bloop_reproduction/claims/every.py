@@ -1,6 +1,7 @@
 """The claim ``every``: what steps with one backward pass between full ones do to the fronts."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bloop_reproduction.claim import Claim, Finding, Number, Row, Setting
-from bloop_reproduction.claims.every_tables import label, of
+from bloop_reproduction.claims.every_tables import label
 from bloop_reproduction.claims.every_training import (
     BETWEEN,
     BLOOP,
@@ -20,7 +21,8 @@ from bloop_reproduction.claims.every_training import (
     train,
 )
 from bloop_reproduction.figures import METHODS, SERIES, front, plain_log
-from bloop_reproduction.statistics import gains, interval
+from bloop_reproduction.fronts import fronts, main_in_decades
+from bloop_reproduction.statistics import Front, gains, interval
 
 SEEDS, STEPS = 5, 1500
 QUICK_STEPS = 40
@@ -48,23 +50,13 @@ def settings(quick: bool) -> Sequence[Setting]:
     return grid(seeds=1, steps=QUICK_STEPS) if quick else grid(seeds=SEEDS, steps=STEPS)
 
 
-def fronts(rows: Sequence[Row], problem: str, variant: Variant) -> dict[int, list[list[float]]]:
-    """Return for each seed the auxiliary losses and the logarithms of the main ones, by lam."""
-    mine = sorted(of(rows, problem, variant), key=lambda row: float(row.setting["lam"]))
-    found: dict[int, list[list[float]]] = {}
-    for row in mine:
-        point = [row.measured["aux"], float(np.log(row.measured["main"]))]
-        found.setdefault(row.setting["seed"], []).append(point)
-    return found
-
-
 def read(rows: Sequence[Row]) -> Finding:
     """Compare m = 4 with Bloop at equal backward passes, and at equal steps, by hypervolume."""
     at_passes, at_steps = (
         {
             problem: interval(
                 f"{problem}: front gained at equal {equal}",
-                gains(fronts(rows, problem, BETWEEN), fronts(rows, problem, other)),
+                gains(*(_fronts(rows, problem, variant) for variant in (BETWEEN, other))),
             )
             for problem in LAMS
         }
@@ -76,6 +68,10 @@ def read(rows: Sequence[Row]) -> Finding:
     if len(wins) == len(LAMS) and not behind:
         return Finding("holds", numbers)
     return Finding("in part" if wins else "does not hold", numbers, _reason(at_passes, at_steps))
+
+
+def _fronts(rows: Sequence[Row], problem: str, variant: Variant) -> dict[int, Front]:
+    return fronts(rows, main_in_decades, problem=problem, **asdict(variant))
 
 
 def _reason(at_passes: dict[str, Number], at_steps: dict[str, Number]) -> str:
@@ -105,12 +101,10 @@ def _draw(axes: Axes, rows: Sequence[Row], problem: str) -> None:
     least, most = SHOWN[problem]
     shown: list[float] = []
     for variant, look in LOOKS.items():
-        drawn = np.asarray([*fronts(rows, problem, variant).values()])
-        drawn[..., 1] = np.exp(drawn[..., 1])
+        drawn = [*fronts(rows, problem=problem, **asdict(variant)).values()]
         name = f"{label(variant)} ({variant.passes:.4g} passes a step)"
-        front(axes, [*drawn], look, label=name)
-        inside = (drawn[..., 0] >= least) & (drawn[..., 0] <= most)
-        shown.extend(drawn[..., 1][inside])
+        front(axes, drawn, look, label=name)
+        shown.extend(main for aux, main in np.concatenate(drawn) if least <= aux <= most)
     if shown:  # a miniature may end elsewhere
         axes.set_xlim(least, most)
         axes.set_ylim(0.9 * min(shown), 1.1 * max(shown))

@@ -5,6 +5,7 @@ They are made of the rows of the claim ``every`` that a results file has.
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bloop_reproduction.claims.every_training import (
     VARIANTS,
     Variant,
 )
+from bloop_reproduction.fronts import select
 from bloop_reproduction.report import reported
 from bloop_reproduction.results import Results
 
@@ -45,14 +47,9 @@ def label(variant: Variant) -> str:
     return f"m = {variant.every}, kappa = {variant.kappa:g}{more}"
 
 
-def of(rows: Iterable[Row], problem: str, variant: Variant) -> list[Row]:
-    """Return the rows of a problem and a variant."""
-    return [r for r in rows if r.setting["problem"] == problem and Variant.of(r) == variant]
-
-
 def means(rows: Sequence[Row], problem: str, variant: Variant) -> dict[float, Any]:
     """Return by lam the means over the seeds of both losses, of residual and of cosine."""
-    mine = of(rows, problem, variant)
+    mine = _of(rows, problem, variant)
     names = ("main", "aux", "residual", "cosine")
     return {
         lam: np.mean(
@@ -87,6 +84,10 @@ def with_tables(text: str, rows: Sequence[Row]) -> str:
     return f"{before}{BEGIN}\n{tables(rows)}\n{END}{after}"
 
 
+def _of(rows: Sequence[Row], problem: str, variant: Variant) -> list[Row]:
+    return select(rows, problem=problem, **asdict(variant))
+
+
 def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     whole = [head, ["---"] * len(head), *lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in whole)
@@ -109,7 +110,7 @@ def _counts(rows: Sequence[Row]) -> str:
             continue
         cells = []
         for problem in LAMS:
-            mine, bloop = (of(rows, problem, v) for v in (variant, BLOOP))
+            mine, bloop = (_of(rows, problem, v) for v in (variant, BLOOP))
             cells.append(f"{dominating(mine, bloop)}, {dominating(bloop, mine)} of {len(mine)}")
         lines.append([label(variant), *cells])
     return _table(head, lines)

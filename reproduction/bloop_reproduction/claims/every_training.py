@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bloop_ref import Bloop, State, surgery, update_ema
-from bloop_reproduction.claim import Measured, Row, Setting
+from bloop_reproduction.claim import Measured, Setting
 from bloop_reproduction.demo.adam import Adam, cosine_rate
 from bloop_reproduction.problems import PROBLEMS
 
@@ -33,11 +33,6 @@ class Variant:
     kappa: float = 1.0
     average: str = AS_SPECIFIED
     share: float = 1.0
-
-    @classmethod
-    def of(cls, row: Row) -> "Variant":
-        """Return how a run was trained."""
-        return cls(*(row.setting[name] for name in cls.__dataclass_fields__))
 
     @property
     def passes(self) -> float:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from bloop_ref import Bloop, bloop_direction
 from bloop_reproduction.claim import Claim, Finding, Measured, Row, Setting
 from bloop_reproduction.figures import SERIES, band, plain_log
+from bloop_reproduction.fronts import values
 from bloop_reproduction.statistics import interval
 
 P, RHO = 100, 0.01
@@ -60,8 +61,8 @@ def _left(projections: Sequence[Any], g_main: Any, g_aux: Any) -> float:
 def read(rows: Sequence[Row]) -> Finding:
     """Compare the limit with 1 - 1/p, and the two projections at the noise that defeats one."""
     noises = sorted({row.setting["noise"] for row in rows})
-    left = {of: {n: _of(rows, of, n) for n in noises} for of in ("batch", "ema")}
-    removed = [P * (1 - value) for value in left["batch"][noises[-1]]]
+    left = {of: {n: values(rows, of, noise=n) for n in noises} for of in ("batch", "ema")}
+    removed = P * (1 - left["batch"][noises[-1]])
     limit = interval(f"p (1 - left) at noise {noises[-1]:g}, in the limit 1", removed)
     defeated = [n for n in noises if np.mean(left["batch"][n]) >= DEGENERATE]
     if not defeated:
@@ -78,17 +79,13 @@ def read(rows: Sequence[Row]) -> Finding:
     return Finding("does not hold", numbers, "neither the limit nor the cure is seen")
 
 
-def _of(rows: Sequence[Row], of: str, noise: float) -> list[float]:
-    return [row.measured[of] for row in rows if row.setting["noise"] == noise]
-
-
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw what is left over the noise."""
     axes = figure.subplots()
     noises = sorted({row.setting["noise"] for row in rows})
     names = {"ema": f"on the average, rho = {RHO}", "batch": "on a single batch's gradient"}
     for look, (of, label) in zip(SERIES, names.items(), strict=False):
-        seeds = np.transpose([_of(rows, of, n) for n in noises])
+        seeds = np.transpose([values(rows, of, noise=n) for n in noises])
         band(axes, noises, seeds, look, label=label)
     axes.axhline(LIMIT, color="black", linewidth=0.8, label="1 - 1/p")
     plain_log(axes, "x")

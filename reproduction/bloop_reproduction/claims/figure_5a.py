@@ -11,7 +11,8 @@ from bloop_ref import surgery
 from bloop_reproduction.claim import Claim, Finding, Measured, Number, Row, Setting
 from bloop_reproduction.figures import METHODS as LOOKS
 from bloop_reproduction.figures import band, front
-from bloop_reproduction.statistics import gains, interval
+from bloop_reproduction.fronts import fronts as fronts_of
+from bloop_reproduction.statistics import Front, gains, interval
 
 RHO = 0.01
 LAMS, SEEDS, STEPS, EVALUATED = (0.03, 0.1, 0.3, 1.0, 3.0), 5, 500, 256
@@ -20,7 +21,6 @@ SMALL = 0.1
 """Up to here t is small; at t mixed training with lam = t / (1 - t) minimises the weighted sum."""
 METHODS = {"bloop": "Bloop", "mixed": "mixed training"}
 PARTS = {"train": "training text", "held out": "held-out text"}
-Fronts = dict[int, list[list[float]]]
 
 
 def settings(quick: bool) -> Sequence[Setting]:
@@ -42,17 +42,16 @@ def measure(setting: Setting) -> Measured:
     return train(method, **{name: setting[name] for name in ("seed", "steps", "evaluated")})
 
 
-def fronts(rows: Sequence[Row], method: str, part: str) -> Fronts:
-    """Return for each seed the auxiliary and the main loss, in order of lam."""
-    mine = [row for row in rows if row.setting["method"] == method]
-    found: Fronts = {}
-    for row in sorted(mine, key=lambda row: float(row.setting["lam"])):
-        point = [row.measured[f"{loss} {part}"] for loss in ("aux", "main")]
-        found.setdefault(row.setting["seed"], []).append(point)
-    return found
+def fronts(rows: Sequence[Row], method: str, part: str) -> dict[int, Front]:
+    """Return for each seed the losses of a part of the text, in order of lam."""
+
+    def plane(measured: Measured) -> tuple[float, float]:
+        return measured[f"aux {part}"], measured[f"main {part}"]
+
+    return fronts_of(rows, plane, method=method)
 
 
-def sums(rows: Sequence[Row], method: str, part: str, t: float) -> np.ndarray:
+def sums(rows: Sequence[Row], method: str, part: str, t: float) -> Front:
     """Return (1 - t) L_main + t L_aux, a row for each seed and a column for each lam."""
     losses = np.array([*fronts(rows, method, part).values()])
     return np.asarray(losses @ [t, 1 - t])

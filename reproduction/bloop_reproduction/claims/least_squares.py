@@ -12,7 +12,8 @@ from bloop_reproduction.claim import Claim, Finding, Measured, Row, Setting
 from bloop_reproduction.demo.methods import METHODS
 from bloop_reproduction.figures import METHODS as LOOKS
 from bloop_reproduction.figures import front
-from bloop_reproduction.statistics import interval
+from bloop_reproduction.fronts import common, fronts, height, seeds
+from bloop_reproduction.statistics import Front, interval
 
 SAMPLES, P, BATCH = 256, 300, 64
 NOISE, RATE = 0.05, 1e-3
@@ -21,6 +22,8 @@ SEEDS, EPOCHS = 5, 1000
 RIVALS = tuple(method for method in METHODS if method != "bloop")
 ALIKE = 1.25
 """Rivals whose main losses differ by no larger factor, at half the levels, lie on one another."""
+LEVELS = 200
+"""Auxiliary losses at which the main ones are compared."""
 WHOLE = 0.95
 """A larger share of the common range is all of it, up to where the interpolation may err."""
 
@@ -53,10 +56,10 @@ def problem(seed: int) -> Problem:
 
 def settings(quick: bool) -> list[Setting]:
     """Return every method with every lam and every seed."""
-    lams, seeds, epochs = ((0.1, 10.0), 1, 20) if quick else (LAMS, SEEDS, EPOCHS)
+    lams, count, epochs = ((0.1, 10.0), 1, 20) if quick else (LAMS, SEEDS, EPOCHS)
     return [
         {"method": method, "lam": lam, "seed": seed, "epochs": epochs}
-        for seed in range(seeds)
+        for seed in range(count)
         for lam in lams
         for method in METHODS
     ]
@@ -81,8 +84,10 @@ def measure(setting: Setting) -> Measured:
 
 def read(rows: Sequence[Row]) -> Finding:
     """Compare the main losses at equal auxiliary losses, over all that every front reaches."""
-    seeds = sorted({row.setting["seed"] for row in rows})
-    found = [_compared({m: losses(rows, m, seed) for m in METHODS}) for seed in seeds]
+    several = {method: fronts(rows, natural, method=method) for method in METHODS}
+    found = [
+        _compared({m: by_seed[seed] for m, by_seed in several.items()}) for seed in seeds(rows)
+    ]
     lowest, factor, spread = np.transpose(found)
     numbers = (
         interval("share of the common range in which Bloop's main loss is the lowest", lowest),
@@ -102,37 +107,31 @@ def read(rows: Sequence[Row]) -> Finding:
     return Finding("holds", numbers)
 
 
-def _compared(fronts: dict[str, Array]) -> tuple[float, float, float]:
-    """Return for one seed what the three numbers are means of; NaN for no common range.
+def natural(measured: Measured) -> tuple[float, float]:
+    """Return the natural logarithms of both losses: between points these are interpolated."""
+    return float(np.log(measured["aux"])), float(np.log(measured["main"]))
 
-    Between the points of a front the logarithms of the losses are interpolated linearly.
-    """
-    logs = {m: np.log(points[np.argsort(points[:, 0])]) for m, points in fronts.items()}
-    low = max(points[0, 0] for points in logs.values())
-    high = min(points[-1, 0] for points in logs.values())
+
+def _compared(of: dict[str, Front]) -> tuple[float, float, float]:
+    """Return for one seed what the three numbers are means of; NaN for no common range."""
+    low, high = common(list(of.values()))
     if not low <= high:
         return np.nan, np.nan, np.nan
-    levels = np.linspace(low, high, 200)
-    mains = {m: np.interp(levels, *points.T) for m, points in logs.items()}
-    rivals = np.array([mains[m] for m in RIVALS])
+    mains = {
+        method: np.array([height(points, x) for x in np.linspace(low, high, LEVELS)])
+        for method, points in of.items()
+    }
+    rivals = np.array([mains[method] for method in RIVALS])
     gain = rivals.min(axis=0) - mains["bloop"]
     spread = np.median(np.ptp(rivals, axis=0))
     return float(np.mean(gain > 0)), float(np.exp(gain.max())), float(np.exp(spread))
 
 
-def losses(rows: Sequence[Row], method: str, seed: int) -> Array:
-    """Return a front: the auxiliary and the main loss, shape (n, 2), in order of lam."""
-    mine = [row for row in rows if (row.setting["method"], row.setting["seed"]) == (method, seed)]
-    mine.sort(key=lambda row: float(row.setting["lam"]))
-    return np.array([(row.measured["aux"], row.measured["main"]) for row in mine])
-
-
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw the fronts."""
     axes = figure.subplots()
-    seeds = sorted({row.setting["seed"] for row in rows})
     for method in reversed(METHODS):
-        points = [losses(rows, method, seed) for seed in seeds]
+        points = list(fronts(rows, method=method).values())
         front(axes, points, LOOKS[method], label=METHODS[method].label)
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("auxiliary loss: half the squared distance to the wanted point")

@@ -20,6 +20,7 @@ from bloop_reproduction.claims.neighbours_runs import (
     sam_steps,
 )
 from bloop_reproduction.figures import SERIES
+from bloop_reproduction.fronts import select
 
 STEPS = {"problem 1": 20_000, "problem 2": 21_000}
 SHOWN = 80
@@ -122,21 +123,22 @@ def read(rows: Sequence[Row]) -> Finding:
 
 
 def _of(rows: Sequence[Row], of: str) -> list[Measured]:
-    return [row.measured for row in rows if row.setting["of"] == of]
+    return [row.measured for row in select(rows, of=of)]
 
 
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw the paths over the sum of the losses, and where IRE's descent and flow end."""
-    *plains, ends = figure.subplots(1, 3)
-    for axes, problem in zip(plains, PROBLEMS, strict=True):
-        filled = _plain(axes, problem, _of(rows, problem))
+    *planes, ends = figure.subplots(1, 3)
+    for axes, problem in zip(planes, PROBLEMS, strict=True):
+        filled = _paths(axes, problem, _of(rows, problem))
         figure.colorbar(filled, ax=axes, location="bottom", label="sum of the losses")
+    figure.legend(*planes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     _ends(ends, rows)
 
 
-def _plain(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
+def _paths(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
     tasks, _ = PROBLEMS[problem]
-    plane = np.stack(np.meshgrid(np.linspace(-11, 11, 120), np.linspace(-13, 11, 120)), -1)
+    plane = np.stack(np.meshgrid(np.linspace(-11, 11, 160), np.linspace(-13, 11, 160)), -1)
     heights = sum(tasks.losses(plane))
     filled = axes.pcolormesh(*np.moveaxis(plane, -1, 0), heights, cmap="Greys", rasterized=True)
     for look, measured in zip(SERIES, paths, strict=False):
@@ -146,16 +148,15 @@ def _plain(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
         axes.plot(*points[-1], "s", color=look["color"], markeredgecolor="white")
     optima = np.transpose(tasks.optima)
     axes.plot(*optima, "*", color="#F0E442", markeredgecolor="black", markersize=12)
-    for mark, label in (("ko", "start"), ("ks", "end"), ("k*", "optimum")):
+    for mark, label in (("ko", "start"), ("ks", "end"), ("k*", "optimum of the sum")):
         axes.plot([], [], mark, label=label)
     axes.set(title=f"SAM-GS, {problem}", xlabel="x", ylabel="y")
-    axes.legend(loc="lower left", framealpha=0.8, frameon=True)
     return filled
 
 
 def _ends(axes: Axes, rows: Sequence[Row]) -> None:
     for look, of in zip(SERIES, ("descent", "flow"), strict=False):
-        mine = [row for row in rows if row.setting["of"] == of]
+        mine = select(rows, of=of)
         kappas = [row.setting["kappa"] + 1 for row in mine]
         found = [row.measured["found"] for row in mine]
         start = {"descent": "(1, 1/100)", "flow": "(1, 1/2)"}[of]

@@ -9,6 +9,7 @@ from bloop_proofs.problems import Array, section_3_3
 from bloop_ref import bloop_direction
 from bloop_reproduction.claim import Claim, Finding, Measured, Row, Setting
 from bloop_reproduction.figures import METHODS, band
+from bloop_reproduction.fronts import seeds, select
 from bloop_reproduction.statistics import interval
 
 LAMS = tuple(10 ** (k / 2) for k in range(-6, 4))
@@ -20,10 +21,10 @@ LABELS = {"bloop": "Bloop", "mixed": "mixed training"}
 
 def settings(quick: bool) -> list[Setting]:
     """Return both methods with every lam and every seed."""
-    lams, seeds, steps = ((0.1, 1.0), 1, 200) if quick else (LAMS, SEEDS, MOST_STEPS)
+    lams, count, steps = ((0.1, 1.0), 1, 200) if quick else (LAMS, SEEDS, MOST_STEPS)
     return [
         {"method": method, "lam": lam, "seed": seed, "most steps": steps}
-        for seed in range(seeds)
+        for seed in range(count)
         for lam in lams
         for method in LABELS
     ]
@@ -63,7 +64,7 @@ def measure(setting: Setting) -> Measured:
 
 def read(rows: Sequence[Row]) -> Finding:
     """Compare the fewest steps over lam, seed by seed; and see who arrives for which lam."""
-    bloop, mixed = (of_method(rows, method) for method in LABELS)
+    bloop, mixed = (select(rows, method=method) for method in LABELS)
     fewest = {name: _fewest(runs) for name, runs in (("Bloop", bloop), ("mixed", mixed))}
     ratios = [m / max(1, b) for b, m in zip(*fewest.values(), strict=True)]
     number = interval(f"fewest steps to {TARGET:g} over all lam, mixed / Bloop", ratios)
@@ -84,11 +85,6 @@ def read(rows: Sequence[Row]) -> Finding:
     return Finding("in part" if reason else "holds", numbers, reason)
 
 
-def of_method(rows: Sequence[Row], method: str) -> list[Row]:
-    """Return a method's rows."""
-    return [row for row in rows if row.setting["method"] == method]
-
-
 def arrived(row: Row) -> bool:
     """Return whether a run came within the target."""
     return bool(row.measured["distance"] <= TARGET)
@@ -97,12 +93,8 @@ def arrived(row: Row) -> bool:
 def _fewest(rows: Sequence[Row]) -> list[float]:
     """Return for each seed the fewest steps to the target over all lam, infinity for none."""
     return [
-        min(
-            row.measured["steps"] if arrived(row) else np.inf
-            for row in rows
-            if row.setting["seed"] == seed
-        )
-        for seed in sorted({row.setting["seed"] for row in rows})
+        min(row.measured["steps"] if arrived(row) else np.inf for row in select(rows, seed=seed))
+        for seed in seeds(rows)
     ]
 
 
@@ -110,9 +102,9 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw the condition number over lam, and the steps to the target of those that arrive."""
     panels = figure.subplots(1, 2, sharex=True)
     for method, label in LABELS.items():
-        mine = of_method(rows, method)
+        mine = select(rows, method=method)
         lams = sorted({row.setting["lam"] for row in mine})
-        by_lam = [[row for row in mine if row.setting["lam"] == lam] for lam in lams]
+        by_lam = [select(mine, lam=lam) for lam in lams]
         conditions = np.transpose([[row.measured["condition"] for row in at] for at in by_lam])
         band(panels[0], lams, conditions, METHODS[method], label=label)
         there = [(lam, at) for lam, at in zip(lams, by_lam, strict=True) if all(map(arrived, at))]
