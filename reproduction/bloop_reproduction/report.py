@@ -46,14 +46,18 @@ def shown(number: Number) -> str:
     return f"{value} [{number.low:.3g}, {number.high:.3g}]"
 
 
-def table(found: Sequence[Reported]) -> Table:
-    """Return the verdict of each claim, the number that it stands on, and what its runs took."""
+def table(found: Sequence[Reported], *, quick: bool = False) -> Table:
+    """Return the verdict of each claim, the number that it stands on, and what its runs took.
+
+    Miniatures have no verdict: another seed could falsify it.
+    """
     made = Table("claim", "verdict", "number [95% interval]")
     made.add_column("seconds", justify="right")
+    if quick:
+        made.caption = "miniatures, too few runs for a verdict or an interval"
     for claim, rows, finding in found:
         number = finding.numbers[0]
         seconds = sum(row.seconds for row in rows)
-        made.add_row(
-            claim.name, finding.verdict, f"{number.name}: {shown(number)}", f"{seconds:.1f}"
-        )
+        verdict = "-" if quick else finding.verdict
+        made.add_row(claim.name, verdict, f"{number.name}: {shown(number)}", f"{seconds:.1f}")
     return made

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         line = f"interrupted; {args.results} has the runs that are over: call again to go on"
         return _complain(line, 130)
     console = Console()
-    console.print(table(found))
+    console.print(table(found, quick=args.quick))
     _draw(found, figures, args.format)
     console.print(f"figures: {figures}, runs: {args.results}", highlight=False, soft_wrap=True)
     for page in filled:

@@ -116,8 +116,12 @@ def test_an_interrupted_write_leaves_the_file_as_it_was(monkeypatch: pytest.Monk
     assert sorted(os.listdir()) == ["bloop_reproduction", "bloop_reproduction.json"]
 
 
-def test_quick_runs_stand_beside_the_others() -> None:
-    assert call("figure-2", "--quick") == call("figure-2") == 0
+def test_miniatures_stand_beside_the_others_and_have_no_verdict(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call("figure-2", "--quick") == 0
+    assert "in part" not in capsys.readouterr().out
+    assert call("figure-2") == 0
     assert len(rows()) == 4
 
 
