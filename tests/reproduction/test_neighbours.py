@@ -36,7 +36,7 @@ def test_verdicts() -> None:
 
 def test_the_figure_has_a_key_to_its_marks() -> None:
     found = drawn(CLAIM, made_up(arrive=7, arrive_there=4))
-    assert all(f"<!-- {word} -->" in found for word in ("start", "end", "optimum"))
+    assert all(f"<!-- {word} -->" in found for word in ("start", "end", "optimum of the sum"))
     assert "sum of the losses" in found
 
 

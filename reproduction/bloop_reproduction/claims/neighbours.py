@@ -128,16 +128,17 @@ def _of(rows: Sequence[Row], of: str) -> list[Measured]:
 
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw the paths over the sum of the losses, and where IRE's descent and flow end."""
-    *plains, ends = figure.subplots(1, 3)
-    for axes, problem in zip(plains, PROBLEMS, strict=True):
-        filled = _plain(axes, problem, _of(rows, problem))
+    *planes, ends = figure.subplots(1, 3)
+    for axes, problem in zip(planes, PROBLEMS, strict=True):
+        filled = _paths(axes, problem, _of(rows, problem))
         figure.colorbar(filled, ax=axes, location="bottom", label="sum of the losses")
+    figure.legend(*planes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     _ends(ends, rows)
 
 
-def _plain(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
+def _paths(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
     tasks, _ = PROBLEMS[problem]
-    plane = np.stack(np.meshgrid(np.linspace(-11, 11, 120), np.linspace(-13, 11, 120)), -1)
+    plane = np.stack(np.meshgrid(np.linspace(-11, 11, 160), np.linspace(-13, 11, 160)), -1)
     heights = sum(tasks.losses(plane))
     filled = axes.pcolormesh(*np.moveaxis(plane, -1, 0), heights, cmap="Greys", rasterized=True)
     for look, measured in zip(SERIES, paths, strict=False):
@@ -147,10 +148,9 @@ def _plain(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
         axes.plot(*points[-1], "s", color=look["color"], markeredgecolor="white")
     optima = np.transpose(tasks.optima)
     axes.plot(*optima, "*", color="#F0E442", markeredgecolor="black", markersize=12)
-    for mark, label in (("ko", "start"), ("ks", "end"), ("k*", "optimum")):
+    for mark, label in (("ko", "start"), ("ks", "end"), ("k*", "optimum of the sum")):
         axes.plot([], [], mark, label=label)
     axes.set(title=f"SAM-GS, {problem}", xlabel="x", ylabel="y")
-    axes.legend(loc="lower left", framealpha=0.8, frameon=True)
     return filled
 
 
