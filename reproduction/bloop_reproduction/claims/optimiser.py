@@ -54,8 +54,8 @@ class Optimiser:
 OPTIMISERS = {
     "adam": Optimiser("Adam", Adam, 1e-3),  # the paper's
     "momentum": Optimiser("SGD with momentum", Momentum, 0.3),
-    "adamw": Optimiser("AdamW, decoupled decay", Adam, 1e-3, decoupled=0.3),
-    "decay in g_main": Optimiser("Adam, decay in g_main", Adam, 1e-3, in_main=1e-3),
+    "adamw": Optimiser("AdamW", Adam, 1e-3, decoupled=0.3),
+    "decay in g_main": Optimiser("Adam with decay in g_main", Adam, 1e-3, in_main=1e-3),
 }
 
 
@@ -194,10 +194,13 @@ def read(rows: Sequence[Row]) -> Finding:
     if not lost:
         return Finding("holds", numbers)
     names = ", ".join(kind.label for kind in lost)
-    without = ", ".join(f"{left[k].value:.2f} with {k.label}" for k in WITHOUT_AVERAGE[:2])
+    without = " and ".join(
+        f"{left[kind].value:.2f} with {OPTIMISERS[kind.optimiser].label}"
+        for kind in WITHOUT_AVERAGE[:2]
+    )
     reason = (
-        f"it is not certain that less than half of the conflict is left with {names}; without the"
-        f" average's part in it there is left {without}"
+        f"that less than half of the conflict is left is not certain with {names};"
+        f" projected on {WHOLE} there is left {without}"
     )
     return Finding("in part" if len(lost) < len(PLAIN) else "does not hold", numbers, reason)
 
