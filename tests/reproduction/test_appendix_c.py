@@ -34,8 +34,9 @@ def test_verdicts() -> None:
     alike = fronts_of("method", dict.fromkeys(METHODS, 1.0), noise=0.2)
     one = fronts_of("method", {**dict.fromkeys(METHODS, 1.0), "pcgrad": 4.0}, noise=0.2)
     apart = fronts_of("method", {**dict.fromkeys(METHODS, 4.0), "bloop": 1.0}, noise=0.2)
-    several = (alike, one, conflicting(alike), conflicting(apart))
-    wanted = ["holds", "in part", "in part", "does not hold"]
+    behind = fronts_of("method", {**dict.fromkeys(METHODS, 1.0), "bloop": 4.0}, noise=0.2)
+    several = (alike, one, conflicting(alike), conflicting(apart), conflicting(behind))
+    wanted = ["holds", "in part", "in part", "does not hold", "does not hold"]
     assert verdicts(CLAIM, several) == wanted
     reasons = [CLAIM.read(rows).reason for rows in several]
     assert not reasons[0]

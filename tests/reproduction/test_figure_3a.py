@@ -3,6 +3,7 @@
 from bloop_reproduction.claims import smooth
 from bloop_reproduction.claims.figure_3a import ALIKE, CLAIM
 from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.training import Run, train
 from tests.reproduction.rows import drawn, fronts_of, verdicts
 
 RIVALS = {"mixed": 1.0, "pcgrad": 1.01, "dynamic_barrier": 0.99}
@@ -44,11 +45,14 @@ def test_the_picture_is_of_all_methods() -> None:
     assert all(entry.label in svg for entry in METHODS.values())
 
 
-def test_a_run_depends_on_its_setting_alone_and_ends_where_its_path_ends() -> None:
+def test_a_run_is_the_demos_and_ends_where_its_path_ends() -> None:
     setting = {"method": "bloop", "lam": 0.3, "seed": 0, "steps": 20}
     first, again = CLAIM.measure(setting), CLAIM.measure(setting)
     assert first == again
     assert first != CLAIM.measure({**setting, "seed": 1})
+    epoch = CLAIM.measure({**setting, "steps": 44})
+    demo = train(Run("bloop", 0.3, 0, epochs=1))
+    assert epoch == {"main": demo.train_loss, "aux": demo.log_lipschitz_bound}
     found = smooth.train(setting, METHODS["bloop"].make(0.3))
     assert len(found["path"]) == smooth.POINTS
     assert found["path"][-1] == (first["aux"], first["main"])

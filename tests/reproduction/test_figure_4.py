@@ -9,7 +9,7 @@ from bloop_reproduction.demo.data import digits
 from bloop_reproduction.demo.network import cross_entropy, size
 from bloop_reproduction.training import Sgd
 from bloop_reproduction.two_heads import Task, TwoDigits, TwoHeads, TwoKinds, two_digits
-from tests.reproduction.rows import drawn, fronts_of, verdicts
+from tests.reproduction.rows import drawn, fronts_of, row, verdicts
 
 UNIT = float(np.finfo(np.float64).eps) / 2
 
@@ -101,6 +101,20 @@ def test_verdicts() -> None:
     assert "farther" in CLAIM.read(some).reason
     assert "seeds" in CLAIM.read(same).reason
     assert all(label in drawn(CLAIM, lower) for label in LABELS.values())
+
+
+def test_a_lead_within_the_spread_of_the_seeds_is_none() -> None:
+    """Bloop's losses are twice the others' for some seeds, and half of them for the others."""
+    rows = [
+        row(each.setting, **{**each.measured, "main": each.measured["main"] * factor})
+        for each in fronts_of("method", dict.fromkeys(LABELS, 1.0))
+        for factor in [
+            1 if each.setting["method"] != "bloop" else 2.0 ** (each.setting["seed"] - 2)
+        ]
+    ]
+    found = CLAIM.read(rows)
+    assert all(number.low < 0 < number.high for number in found.numbers[:3])
+    assert found.verdict == "does not hold"
 
 
 def test_the_grid_is_the_papers() -> None:
