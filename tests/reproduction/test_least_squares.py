@@ -12,11 +12,11 @@ from tests.reproduction.rows import drawn, row, verdicts
 
 
 def made_up(factor: Callable[[str, float], float]) -> list[Row]:
-    """Fronts main = factor / aux."""
+    """Fronts whose main loss falls by a decade where the auxiliary one rises by 1."""
     return [
         row(
             {"method": method, "lam": lam, "seed": seed},
-            aux=1 / lam,
+            aux=4 - float(np.log10(lam)),
             main=factor(method, lam) * lam * (1 + 0.01 * seed),
         )
         for seed in range(SEEDS)
@@ -37,7 +37,7 @@ def test_verdicts() -> None:
 
 def test_fronts_that_reach_nothing_in_common_show_nothing() -> None:
     apart = [
-        entry._replace(measured={**entry.measured, "aux": entry.measured["aux"] * 1e9})
+        entry._replace(measured={**entry.measured, "aux": entry.measured["aux"] + 9})
         if entry.setting["method"] == "bloop"
         else entry
         for entry in made_up(lambda method, lam: 1.0)
