@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
+from bloop_proofs.tolerances import unit_roundoff
 from bloop_reproduction.claim import Row
 from bloop_reproduction.claims.least_squares import CLAIM, LAMS, SEEDS, P, measure, problem
 from bloop_reproduction.demo.methods import METHODS
@@ -56,7 +56,7 @@ def test_the_main_loss_leaves_dimensions_free() -> None:
     main, _ = here.losses(best)
     # the residual of a least-squares solution that is exact, to the rounding of X theta
     size = np.linalg.norm(here.X) * np.linalg.norm(best) + np.linalg.norm(here.y)
-    assert main <= (P * UNIT_ROUNDOFF * size) ** 2
+    assert main <= (P * unit_roundoff([here.X]) * size) ** 2
     assert np.linalg.matrix_rank(here.X) < P
 
 

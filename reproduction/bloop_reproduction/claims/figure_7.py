@@ -21,6 +21,8 @@ MIXED = 0.0
 LAMS = (0.1, 0.3, 1.0)
 LAM = 0.3
 """Where paths are compared."""
+LOOKS = {MIXED: 1, 0.9: 4, 0.1: 3, 0.01: 0, 0.001: 2}
+"""The paper's rho looks as Bloop does in other figures."""
 NEAR = 0.25
 """A path falls back on mixed training's if it is nearer to it than this share of what another is
 away."""
@@ -107,7 +109,8 @@ def _reason(parts: Sequence[bool]) -> str:
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw the paths at lam = 0.3, mean and each seed's, and where they end."""
     axes = figure.subplots()
-    for look, rho in zip(figures.SERIES, (0.01, MIXED, 0.001, 0.1, 0.9), strict=False):
+    for rho, k in LOOKS.items():
+        look = figures.SERIES[k]
         paths = _paths(rows, rho)
         for path in paths:
             axes.plot(path[:, 0], 10 ** path[:, 1], color=look["color"], alpha=0.25, linewidth=0.7)

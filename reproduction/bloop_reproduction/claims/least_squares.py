@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from bloop_proofs.problems import Array
 from bloop_reproduction.claim import Claim, Finding, Measured, Row, Setting
 from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.network import Floats
 from bloop_reproduction.figures import METHODS as LOOKS
 from bloop_reproduction.figures import front
 from bloop_reproduction.fronts import common, fronts, height, main_in_decades, seeds
@@ -31,11 +31,11 @@ WHOLE = 0.95
 class Problem(NamedTuple):
     """Half the mean of (X theta - y)^2, and half the squared distance to a point."""
 
-    X: Array
-    y: Array
-    wanted: Array
+    X: Floats
+    y: Floats
+    wanted: Floats
 
-    def losses(self, theta: Array) -> tuple[float, float]:
+    def losses(self, theta: Floats) -> tuple[float, float]:
         """Return the main and the auxiliary loss."""
         residual, away = self.X @ theta - self.y, theta - self.wanted
         return float(residual @ residual) / (2 * len(residual)), float(away @ away) / 2
@@ -46,12 +46,13 @@ def problem(seed: int) -> Problem:
     """Draw a problem: fewer samples than dimensions, columns of scales from 1 to 10.
 
     Labels are those of a standard normal point, with noise; the point that the auxiliary loss wants
-    is ten times as far from the origin, another one.
+    is ten times as far from the origin, another one. In float32, as networks are.
     """
     generator = np.random.default_rng(seed)
     X = generator.standard_normal((SAMPLES, P)) * np.linspace(1, 10, P)
     y = X @ generator.standard_normal(P) + NOISE * generator.standard_normal(SAMPLES)
-    return Problem(X, y, 10 * generator.standard_normal(P))
+    drawn = X, y, 10 * generator.standard_normal(P)
+    return Problem(*(each.astype(np.float32) for each in drawn))
 
 
 def settings(quick: bool) -> list[Setting]:
@@ -72,7 +73,7 @@ def measure(setting: Setting) -> Measured:
     """
     here = problem(setting["seed"])
     generator = np.random.default_rng((setting["seed"], 1))
-    theta = np.zeros(P)
+    theta = start = np.zeros(P, dtype=np.float32)
     method = METHODS[setting["method"]].make(setting["lam"])
     state = method.init(theta)
     for _ in range(setting["epochs"]):
@@ -81,7 +82,7 @@ def measure(setting: Setting) -> Measured:
             g_main = X.T @ (X @ theta - here.y[batch]) / BATCH
             direction, state = method.step([g_main, theta - here.wanted], state)
             theta = theta - RATE * direction
-    (main, aux), (_, most) = here.losses(theta), here.losses(np.zeros(P))
+    (main, aux), (_, most) = here.losses(theta), here.losses(start)
     return {"main": main, "aux": aux / most}
 
 
