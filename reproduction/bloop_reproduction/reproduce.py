@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         jobs = (os.cpu_count() or 1) if args.jobs is None else args.jobs
         if jobs < 1:
             raise ValueError(f"--jobs must be at least 1; found {jobs}")
+        if args.docs and (args.quick or args.format != "svg"):
+            raise ValueError("--docs must stand without --quick and with svg: pages show full runs")
         figures = args.figures or (args.docs / "images" if args.docs else FIGURES)
         filled = pages(args.docs) if args.docs else []
         results = Results(args.results)

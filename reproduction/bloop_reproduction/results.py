@@ -105,9 +105,10 @@ class Results:
     def __init__(self, path: Path) -> None:
         check_writable(path)
         self.path = path
-        self._records: dict[Key, Record] = {}
-        if path.exists():
-            self._records = {record.key: record for record in _read(path)}
+        self._records = dict[Key, Record]()
+        self._lines = dict[Key, str]()  # kept: there are many, and they are written often
+        for record in _read(path) if path.exists() else []:
+            self._put(record)
 
     def of(self, claim: str, settings: Sequence[Setting]) -> list[Record | None]:
         """Return what there is for each setting of a claim."""
@@ -115,7 +116,7 @@ class Results:
 
     def add(self, record: Record) -> None:
         """Add a record, in place of an older one of the same setting, and write the file."""
-        self._records[record.key] = record
+        self._put(record)
         self._write()
 
     def keep(self, claim: str, settings: Sequence[Setting]) -> None:
@@ -123,24 +124,29 @@ class Results:
         kept = {canonical(setting) for setting in settings}
         gone = [key for key in self._records if key[0] == claim and key[1] not in kept]
         for key in gone:
-            del self._records[key]
+            del self._records[key], self._lines[key]
         if gone:
             self._write()
 
+    def _put(self, record: Record) -> None:
+        self._records[record.key], self._lines[record.key] = record, _line(record)
+
     def _write(self) -> None:
         # in an order of their own, so that two files with the same records are the same
-        records = sorted(self._records.values(), key=lambda r: (NAMES.index(r.claim), r.key))
-        environments: list[Environment] = []
-        for record in records:
-            if record.environment not in environments:
-                environments.append(record.environment)
-        rows = [_line(record, environments.index(record.environment)) for record in records]
+        keys = sorted(self._records, key=lambda key: (NAMES.index(key[0]), key))
+        environments, rows = list[Environment](), list[str]()
+        for key in keys:
+            here = self._records[key].environment
+            if here not in environments:
+                environments.append(here)
+            rows.append(f'{self._lines[key]}, "environment": {environments.index(here)}}}')
         listed = ",\n".join(json.dumps(each) for each in environments)
         text = f'{{"format": {FORMAT}, "environments": [\n{listed}\n], "rows": [\n'
         write_atomically(self.path, text + ",\n".join(rows) + "\n]}\n")
 
 
-def _line(record: Record, where: int) -> str:
+def _line(record: Record) -> str:
+    """Return a record as JSON up to its environment, whose number depends on the other records."""
     setting, measured, seconds = record.row
     fields = {
         "claim": record.claim,
@@ -149,9 +155,8 @@ def _line(record: Record, where: int) -> str:
         "seconds": round(seconds, 3),
         "date": record.date,
         "revision": record.revision,
-        "environment": where,
     }
-    return json.dumps(fields, allow_nan=False)
+    return json.dumps(fields, allow_nan=False).removesuffix("}")
 
 
 def _read(path: Path) -> list[Record]:

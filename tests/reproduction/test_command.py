@@ -145,6 +145,8 @@ def test_a_report_runs_nothing() -> None:
         (["all", "--figures", "notes.txt"], "notes.txt must be a folder; found a file"),
         (["all", "--figures", "no/where"], "must lie in a folder that exists"),
         (["all", "--docs", "."], "index.md"),
+        (["all", "--docs", ".", "--quick"], "--docs must stand without --quick"),
+        (["all", "--docs", ".", "--format", "png"], "and with svg"),
         (["figure-2", "--report"], "must have all 3 runs of figure-2; found 0"),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bloop_proofs.problems.arrays import UNIT_ROUNDOFF
+from bloop_proofs.tolerances import unit_roundoff
 from bloop_reproduction.claim import Row
 from bloop_reproduction.claims.least_squares import CLAIM, LAMS, SEEDS, P, measure, problem
 from bloop_reproduction.demo.methods import METHODS
@@ -12,11 +12,11 @@ from tests.reproduction.rows import drawn, row, verdicts
 
 
 def made_up(factor: Callable[[str, float], float]) -> list[Row]:
-    """Fronts main = factor / aux."""
+    """Fronts whose main loss falls by a decade where the auxiliary one rises by 1."""
     return [
         row(
             {"method": method, "lam": lam, "seed": seed},
-            aux=1 / lam,
+            aux=4 - float(np.log10(lam)),
             main=factor(method, lam) * lam * (1 + 0.01 * seed),
         )
         for seed in range(SEEDS)
@@ -37,7 +37,7 @@ def test_verdicts() -> None:
 
 def test_fronts_that_reach_nothing_in_common_show_nothing() -> None:
     apart = [
-        entry._replace(measured={**entry.measured, "aux": entry.measured["aux"] * 1e9})
+        entry._replace(measured={**entry.measured, "aux": entry.measured["aux"] + 9})
         if entry.setting["method"] == "bloop"
         else entry
         for entry in made_up(lambda method, lam: 1.0)
@@ -56,7 +56,7 @@ def test_the_main_loss_leaves_dimensions_free() -> None:
     main, _ = here.losses(best)
     # the residual of a least-squares solution that is exact, to the rounding of X theta
     size = np.linalg.norm(here.X) * np.linalg.norm(best) + np.linalg.norm(here.y)
-    assert main <= (P * UNIT_ROUNDOFF * size) ** 2
+    assert main <= (P * unit_roundoff([here.X]) * size) ** 2
     assert np.linalg.matrix_rank(here.X) < P
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from bloop_proofs.problems import Array
 from bloop_reproduction.claim import Claim, Finding, Measured, Row, Setting
 from bloop_reproduction.demo.methods import METHODS
+from bloop_reproduction.demo.network import Floats
 from bloop_reproduction.figures import METHODS as LOOKS
 from bloop_reproduction.figures import front
-from bloop_reproduction.fronts import common, fronts, height, seeds
+from bloop_reproduction.fronts import common, fronts, height, main_in_decades, seeds
 from bloop_reproduction.statistics import Front, interval
 
 SAMPLES, P, BATCH = 256, 300, 64
@@ -31,11 +31,11 @@ WHOLE = 0.95
 class Problem(NamedTuple):
     """Half the mean of (X theta - y)^2, and half the squared distance to a point."""
 
-    X: Array
-    y: Array
-    wanted: Array
+    X: Floats
+    y: Floats
+    wanted: Floats
 
-    def losses(self, theta: Array) -> tuple[float, float]:
+    def losses(self, theta: Floats) -> tuple[float, float]:
         """Return the main and the auxiliary loss."""
         residual, away = self.X @ theta - self.y, theta - self.wanted
         return float(residual @ residual) / (2 * len(residual)), float(away @ away) / 2
@@ -46,12 +46,13 @@ def problem(seed: int) -> Problem:
     """Draw a problem: fewer samples than dimensions, columns of scales from 1 to 10.
 
     Labels are those of a standard normal point, with noise; the point that the auxiliary loss wants
-    is ten times as far from the origin, another one.
+    is ten times as far from the origin, another one. In float32, as networks are.
     """
     generator = np.random.default_rng(seed)
     X = generator.standard_normal((SAMPLES, P)) * np.linspace(1, 10, P)
     y = X @ generator.standard_normal(P) + NOISE * generator.standard_normal(SAMPLES)
-    return Problem(X, y, 10 * generator.standard_normal(P))
+    drawn = X, y, 10 * generator.standard_normal(P)
+    return Problem(*(each.astype(np.float32) for each in drawn))
 
 
 def settings(quick: bool) -> list[Setting]:
@@ -66,10 +67,13 @@ def settings(quick: bool) -> list[Setting]:
 
 
 def measure(setting: Setting) -> Measured:
-    """Return both losses after plain SGD from the origin, on the same batches for all methods."""
+    """Return both losses after plain SGD from the origin, on the same batches for all methods.
+
+    The auxiliary one is given as a share of what it is at the origin: problems are alike in that.
+    """
     here = problem(setting["seed"])
     generator = np.random.default_rng((setting["seed"], 1))
-    theta = np.zeros(P)
+    theta = start = np.zeros(P, dtype=np.float32)
     method = METHODS[setting["method"]].make(setting["lam"])
     state = method.init(theta)
     for _ in range(setting["epochs"]):
@@ -78,13 +82,13 @@ def measure(setting: Setting) -> Measured:
             g_main = X.T @ (X @ theta - here.y[batch]) / BATCH
             direction, state = method.step([g_main, theta - here.wanted], state)
             theta = theta - RATE * direction
-    main, aux = here.losses(theta)
-    return {"main": main, "aux": aux}
+    (main, aux), (_, most) = here.losses(theta), here.losses(start)
+    return {"main": main, "aux": aux / most}
 
 
 def read(rows: Sequence[Row]) -> Finding:
     """Compare the main losses at equal auxiliary losses, over all that every front reaches."""
-    several = {method: fronts(rows, natural, method=method) for method in METHODS}
+    several = {method: fronts(rows, main_in_decades, method=method) for method in METHODS}
     found = [
         _compared({m: by_seed[seed] for m, by_seed in several.items()}) for seed in seeds(rows)
     ]
@@ -107,11 +111,6 @@ def read(rows: Sequence[Row]) -> Finding:
     return Finding("holds", numbers)
 
 
-def natural(measured: Measured) -> tuple[float, float]:
-    """Return the natural logarithms of both losses: between points these are interpolated."""
-    return float(np.log(measured["aux"])), float(np.log(measured["main"]))
-
-
 def _compared(of: dict[str, Front]) -> tuple[float, float, float]:
     """Return for one seed what the three numbers are means of; NaN for no common range."""
     low, high = common(list(of.values()))
@@ -124,7 +123,7 @@ def _compared(of: dict[str, Front]) -> tuple[float, float, float]:
     rivals = np.array([mains[method] for method in RIVALS])
     gain = rivals.min(axis=0) - mains["bloop"]
     spread = np.median(np.ptp(rivals, axis=0))
-    return float(np.mean(gain > 0)), float(np.exp(gain.max())), float(np.exp(spread))
+    return float(np.mean(gain > 0)), float(10 ** gain.max()), float(10**spread)
 
 
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
@@ -133,8 +132,8 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     for method in reversed(METHODS):
         points = list(fronts(rows, method=method).values())
         front(axes, points, LOOKS[method], label=METHODS[method].label)
-    axes.set(xscale="log", yscale="log")
-    axes.set_xlabel("auxiliary loss: half the squared distance to the wanted point")
+    axes.set_yscale("log")
+    axes.set_xlabel("auxiliary loss: squared distance to the wanted point, 1 at the start")
     axes.set_ylabel("main loss: half the mean squared residual")
     axes.legend()
 

@@ -54,8 +54,8 @@ class Optimiser:
 OPTIMISERS = {
     "adam": Optimiser("Adam", Adam, 1e-3),  # the paper's
     "momentum": Optimiser("SGD with momentum", Momentum, 0.3),
-    "adamw": Optimiser("AdamW, decoupled decay", Adam, 1e-3, decoupled=0.3),
-    "decay in g_main": Optimiser("Adam, decay in g_main", Adam, 1e-3, in_main=1e-3),
+    "adamw": Optimiser("AdamW", Adam, 1e-3, decoupled=0.3),
+    "decay in g_main": Optimiser("Adam with decay in g_main", Adam, 1e-3, in_main=1e-3),
 }
 
 
@@ -69,10 +69,9 @@ class Kind(NamedTuple):
     @property
     def label(self) -> str:
         """What the kind is called."""
-        parts = [OPTIMISERS[self.optimiser].label]
-        parts += ["projected in its metric"] if self.metric else []
-        parts += [f"projected on {WHOLE}"] if self.on == WHOLE else []
-        return ", ".join(parts)
+        on = "" if self.on == "average" else f" on {self.on}"
+        how = on + (" in its metric" if self.metric else "")
+        return OPTIMISERS[self.optimiser].label + (f", projected{how}" if how else "")
 
 
 WHOLE = "the gradient of all images"
@@ -195,9 +194,13 @@ def read(rows: Sequence[Row]) -> Finding:
     if not lost:
         return Finding("holds", numbers)
     names = ", ".join(kind.label for kind in lost)
-    without = "; ".join(f"{left[k].value:.2f} with {k.label}" for k in WITHOUT_AVERAGE)
+    without = " and ".join(
+        f"{left[kind].value:.2f} with {OPTIMISERS[kind.optimiser].label}"
+        for kind in WITHOUT_AVERAGE[:2]
+    )
     reason = (
-        f"it is not certain that less than half of the conflict is left with {names}; {without}"
+        f"that less than half of the conflict is left is not certain with {names};"
+        f" projected on {WHOLE} there is left {without}"
     )
     return Finding("in part" if len(lost) < len(PLAIN) else "does not hold", numbers, reason)
 
@@ -210,7 +213,7 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
         "on e": ("average", False),
         "on e, in Adam's metric": ("average", True),
         f"on {WHOLE}": (WHOLE, False),
-        "the same, in Adam's metric": (WHOLE, True),
+        f"on {WHOLE}, in Adam's metric": (WHOLE, True),
     }
     for axes, (name, optimiser) in zip(panels, OPTIMISERS.items(), strict=True):
         for (label, how), look in zip(looks.items(), SERIES, strict=False):
@@ -226,7 +229,7 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
         axes.set_xlim(0, 1)
     panels[0].set_ylabel("share of the conflict that is left")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
 
 
 CLAIM = Claim(

@@ -27,7 +27,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "markeredgewidth": 1.6,
     },
 }
-TITLE = "Train loss against smoothness, for four ways to combine two gradients"
+TITLE = "Train loss against smoothness, four methods"
 STYLES = {method: {**figures.METHODS[method], **shape} for method, shape in SHAPES.items()}
 
 
