@@ -125,7 +125,7 @@ def read(rows: Sequence[Row]) -> Finding:
     ]
     leads = [
         interval(
-            f"dominated by the old average's front and not by the updated one's, rho = {rho:g}",
+            f"share of the box dominated, old average less updated, rho = {rho:g}",
             gains(_fronts(rows, OLD, rho), _fronts(rows, UPDATED, rho)),
         )
         for rho in RHOS
