@@ -67,8 +67,9 @@ def test_verdicts() -> None:
     better, same = {OLD: 1.0, UPDATED: 2.0}, dict.fromkeys(ORDERS, 1.0)
     costs, free = made(0.1, better), made(0.1, same)
     old_biased, unbiased = made(0.1, better, old=0.01), made(0.0, better)
-    several = (costs, free, old_biased, unbiased)
-    wanted = ["holds", "in part", "does not hold", "does not hold"]
+    pays = made(0.1, {OLD: 2.0, UPDATED: 1.0})
+    several = (costs, free, pays, old_biased, unbiased)
+    wanted = ["holds", "in part", "in part", "does not hold", "does not hold"]
     assert verdicts(CLAIM, several) == wanted
     reasons = [CLAIM.read(rows).reason for rows in several]
     assert not reasons[0]

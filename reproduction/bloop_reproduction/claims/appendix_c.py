@@ -55,7 +55,7 @@ def read(rows: Sequence[Row]) -> Finding:
     spread = float(np.std(own, ddof=1)) if len(own) > 1 else 0.0
     found = [
         interval(
-            f"dominated by Bloop's front and not by that of {METHODS[rival].label}, in standard "
+            f"share of the box dominated, Bloop less {METHODS[rival].label}, in standard "
             "deviations over seeds",
             (own - theirs) / spread if spread else np.full_like(own, np.inf),
         )

@@ -44,7 +44,7 @@ def read(rows: Sequence[Row]) -> Finding:
     """
     bloop, *others = areas(*(fronts(rows, main_in_decades, method=name) for name in METHODS))
     leads = [
-        interval(f"dominated by Bloop's front and not by that of {METHODS[rival].label}", over)
+        interval(f"share of the box dominated, Bloop less {METHODS[rival].label}", over)
         for rival, over in zip(RIVALS, bloop - np.array(others), strict=True)
     ]
     rivals = np.array(others)

@@ -60,14 +60,14 @@ def read(rows: Sequence[Row]) -> Finding:
     share = dict(zip(LABELS, found, strict=True))
     leads = [
         interval(
-            f"dominated by Bloop's front and not by that of {LABELS[rival]}",
+            f"share of the box dominated, Bloop less {LABELS[rival]}",
             share["bloop"] - share[rival],
         )
         for rival in RIVALS
     ]
     below = [number.low > 0 for number in leads]
     slower = interval(
-        "the same with rho = 0.001, and not by that of mixed training",
+        "share of the box dominated, Bloop with rho = 0.001 less mixed training",
         share[SLOWER] - share["mixed"],
     )
     reason = "" if all(below) else _reason(leads)

@@ -57,7 +57,7 @@ def read(rows: Sequence[Row]) -> Finding:
         zip(RHOS, areas(*(fronts(rows, main_in_decades, rho=rho) for rho in RHOS)), strict=True)
     )
     stale = interval(
-        "dominated by the front of rho = 0.01 and not by that of 0.001", share[0.01] - share[0.001]
+        "share of the box dominated, rho = 0.01 less 0.001", share[0.01] - share[0.001]
     )
     near, far = (_away(rows, rho) for rho in (0.9, 0.01))
     back = interval(
@@ -68,9 +68,7 @@ def read(rows: Sequence[Row]) -> Finding:
     aux, main = (ends[0.1] - ends[0.01]).T
     dearer = interval("decades of train loss that rho = 0.1 ends above 0.01, lam = 0.3", main)
     smoother = interval("bound that rho = 0.1 ends below 0.01, lam = 0.3", -aux)
-    best = interval(
-        "dominated by the front of rho = 0.01 and not by that of 0.1", share[0.01] - share[0.1]
-    )
+    best = interval("share of the box dominated, rho = 0.01 less 0.1", share[0.01] - share[0.1])
     parts = stale.low > 0, back.high < NEAR, dearer.low > 0 and smoother.low > 0
     return Finding(verdict(parts), (stale, back, dearer, smoother, best), _reason(parts))
 
