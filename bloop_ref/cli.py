@@ -24,7 +24,10 @@ COMMANDS = {
     "verify": Command("bloop_proofs.verify", "proofs", "judge an implementation of a method"),
     "vectors": Command("bloop_proofs.vectors", "proofs", "write golden vectors for any language"),
     "demo": Command(
-        "bloop_reproduction.demo", "demo", "compare Bloop with its neighbours on real data"
+        "bloop_reproduction.demo.command", "demo", "compare Bloop with its neighbours on real data"
+    ),
+    "reproduce": Command(
+        "bloop_reproduction.reproduce", "reproduce", "measure what the paper claims"
     ),
 }
 
@@ -57,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command_name(arguments: Sequence[str]) -> str:
     """Return the subcommand that is asked for; print help or the version and exit otherwise."""
-    summaries = "\n".join(f"  {name:8} {entry.summary}" for name, entry in COMMANDS.items())
+    summaries = "\n".join(f"  {name:9} {entry.summary}" for name, entry in COMMANDS.items())
     parser = Parser(
         prog="bloop-ref",
         description="The reference of Bloop, and its conformance suite.",

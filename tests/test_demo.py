@@ -2,19 +2,22 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bloop_ref.cli import main
-from bloop_reproduction.demo import LAMS, lipschitz, network
+from bloop_reproduction.demo import lipschitz, network
+from bloop_reproduction.demo.command import LAMS
 from bloop_reproduction.demo.data import digits
 from bloop_reproduction.demo.methods import METHODS
-from bloop_reproduction.demo.plot import plot
-from bloop_reproduction.demo.summary import compare, finding
+from bloop_reproduction.demo.plot import TITLE, plot
+from bloop_reproduction.demo.summary import compare, finding, table
 from bloop_reproduction.demo.sweep import grid, train_all
 from bloop_reproduction.demo.training import Result, Run, train
 
@@ -139,6 +142,21 @@ def test_the_plot_is_a_picture_of_the_results() -> None:
     assert plot(made_up(3.0)) != plot(made_up(2.0))
 
 
+def test_the_picture_says_nothing_that_another_run_could_falsify() -> None:
+    drawings = [plot(made_up(times), "svg").decode() for times in (1.0, 3.0)]
+    titles = [set(re.findall(r"<!-- (Train loss .*) -->", drawing)) for drawing in drawings]
+    assert titles == [{TITLE}, {TITLE}]
+    assert not any(word in drawing for drawing in drawings for word in ("lower", "higher"))
+
+
+def test_a_single_seed_has_no_deviation() -> None:
+    console = Console(width=120)
+    for results, marks in ((made_up(2.0), True), (made_up(2.0)[:2], False)):
+        with console.capture() as printed:
+            console.print(table(results))
+        assert ("±" in printed.get()) == marks
+
+
 @pytest.mark.slow
 def test_the_command_writes_the_plot_and_the_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -162,6 +180,7 @@ def test_the_command_writes_the_plot_and_the_results(
         (["--jobs", "0"], "--jobs must be at least 1; found 0"),
         (["--out", "{folder}/no/p.png"], "must lie in a folder that exists"),
         (["--json", "{folder}"], "must be a file; found a folder"),
+        (["--out", "{folder}/p.gif"], "must end in one of .svg, .pdf, .png"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_2(

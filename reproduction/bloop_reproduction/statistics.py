@@ -1,9 +1,9 @@
 """How fronts are compared, and how sure a number over seeds is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap
 
 from bloop_reproduction.claim import Number
@@ -41,9 +41,42 @@ def dominated(front: Front, by: Front) -> float:
     return float(np.mean(np.any(worse, axis=1)))
 
 
+def areas(*several: Mapping[int, ArrayLike]) -> list[NDArray[np.float64]]:
+    """Return, of several fronts by seed, what share of a box each seed's front dominates.
+
+    The box spans all points, of all seeds; its worst corner is the reference point. A point that is
+    not finite dominates nothing, and is outside.
+
+    >>> areas({0: [[0.0, 1.0], [1.0, 0.0]]}, {0: [[1.0, 1.0], [0.5, 0.5]]})
+    [array([0.]), array([0.25])]
+    """
+    points = np.concatenate([np.asarray(each, float) for one in several for each in one.values()])
+    points = points[np.isfinite(points).all(axis=1)]
+    size = np.ptp(points, axis=0) if len(points) else np.zeros(2)
+    if not size.all():
+        return [np.zeros(len(one)) for one in several]
+    worst, whole = points.max(axis=0), size.prod()
+    return [
+        np.array([hypervolume(np.asarray(one[seed], float), worst) for seed in sorted(one)]) / whole
+        for one in several
+    ]
+
+
+def gains(fronts: Mapping[int, ArrayLike], others: Mapping[int, ArrayLike]) -> list[float]:
+    """Return for each seed how much more one front dominates than another, as a share.
+
+    The whole is the box that all points of both span, of all seeds; see ``areas``.
+
+    >>> gains({0: [[0.0, 1.0], [1.0, 0.0]]}, {0: [[1.0, 1.0], [0.5, 0.5]]})
+    [-0.25]
+    """
+    ours, theirs = areas(fronts, others)
+    return [float(gain) for gain in ours - theirs]
+
+
 def interval(
     name: str,
-    values: Sequence[float],
+    values: ArrayLike,
     statistic: Callable[..., float] = np.mean,
     *,
     resamples: int = 9999,

@@ -1,35 +1,17 @@
 """IRE on a valley of minima: how far it goes, what its flow keeps, how much faster SAM becomes."""
 
 from fractions import Fraction
-from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bloop_proofs.problems import flat_minima as valley
 from bloop_ref import ire
-from tests.convergence import flat_minima as valley
+from bloop_reproduction.claims.neighbours_runs import average_sam_excess, descend, sam_steps, step
 from tests.tolerances import flow_bound
 
 NOWHERE = (False, False)
-
-
-def step(
-    point: valley.Point, slope: valley.Point, *, eta: Any, kappa: Any, mask: Any = valley.FLAT
-) -> valley.Point:
-    """A step of gradient descent by some slope, amplified by the reference."""
-    before = tuple(np.asarray(x) for x in point)
-    after = tuple(np.asarray(x - eta * g) for x, g in zip(point, slope, strict=True))
-    marks = tuple(np.array(n) for n in mask)
-    u, v = (x.item() for x in ire.amplify(before, after, marks, kappa=kappa))
-    return u, v
-
-
-def descend(kappa: Any, steps: int, *, eta: Any = 1, start: Any = (1.0, 0.01)) -> valley.Point:
-    point = start
-    for _ in range(steps):
-        point = step(point, valley.gradient(point), eta=eta, kappa=kappa)
-    return point
 
 
 def test_the_mask_finds_the_flat_coordinate() -> None:
@@ -95,17 +77,6 @@ def test_the_flow_keeps_its_invariant(kappa: float, time: float) -> None:
     assert abs(drift) <= sensitivity * flow_bound(1.0, u, steps)
 
 
-def sam_steps(*, eta: float, rho: float, kappa: float) -> int:
-    """How many steps of SAM take u from 1 to 1/2, from v = 1/1000."""
-    point: valley.Point = (1.0, 1e-3)
-    for number in count(1):
-        slope = valley.gradient(valley.ascended(point, rho))
-        point = step(point, slope, eta=eta, kappa=kappa)
-        if point[0] <= 0.5:
-            return number
-    raise AssertionError("unreachable")
-
-
 @pytest.mark.parametrize(
     ("eta", "rho", "steps"),
     [
@@ -117,7 +88,7 @@ def test_enhanced_sam_is_faster_by_one_plus_kappa(
     eta: float, rho: float, steps: dict[float, int]
 ) -> None:
     """u drifts by -eta (1 + kappa) rho^2 u to first order: ln 2 / (eta rho^2 (1 + kappa)) steps."""
-    found = {kappa: sam_steps(eta=eta, rho=rho, kappa=kappa) for kappa in steps}
+    found = {kappa: sam_steps(eta=eta, radius=rho, kappa=kappa) for kappa in steps}
     assert found == steps
     if rho == 0.05:
         assert f"{found[0.0] / found[20.0]:.3f}" == "20.998"
@@ -131,11 +102,7 @@ def test_average_sam_descends_the_sharpness(u: Fraction, radius: Fraction) -> No
     It is a trigonometric polynomial of degree 3, so the mean over four equidistant points is that
     over the circle, if one allows for what the four cannot tell apart: nothing below degree 4.
     """
-    zero = Fraction(0)
-    circle = [(radius, zero), (zero, radius), (-radius, zero), (zero, -radius)]
-    slopes = [valley.gradient((u + x, y)) for x, y in circle]
-    mean = tuple(sum(column, Fraction(0)) / 4 for column in zip(*slopes, strict=True))
-    assert mean == (radius**2 / 2 * valley.sharpness_gradient(u), 0)
+    assert average_sam_excess(u, radius) == (0, 0)
 
 
 def test_average_sam_for_every_point_and_radius() -> None:

@@ -21,7 +21,6 @@ from bloop_proofs.tolerances import (
     unit_roundoff,
 )
 from tests.tolerances.flows import (
-    SOLVER,
     amplified_bound,
     flow_bound,
 )
@@ -51,7 +50,6 @@ __all__ = [
     "GRANTED",
     "ITERATIONS",
     "SLACK",
-    "SOLVER",
     "amplified_bound",
     "average_bound",
     "average_drift",

@@ -2,11 +2,8 @@
 
 import math
 
+from bloop_proofs.problems.flat_minima import SOLVER
 from bloop_proofs.tolerances.steps import SLACK
-
-SOLVER = 2.0**-43
-"""Relative and absolute tolerance asked of SciPy's solvers: about the least its ODE solvers take,
-100 times the spacing of float64 at 1."""
 
 
 def amplified_bound(u: float, result: float, further: float) -> float:

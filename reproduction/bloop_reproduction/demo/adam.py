@@ -28,9 +28,13 @@ class Adam:
         self.count += 1
         self.mean += 0.1 * (direction - self.mean)
         self.square += 0.001 * (direction * direction - self.square)
-        scale = np.sqrt(self.square / (1 - 0.999**self.count))
+        parameters -= (rate / (1 - 0.9**self.count)) * self.mean / self.scale()
+
+    def scale(self) -> Floats:
+        """Return what the last step divided each coordinate by."""
+        scale: Floats = np.sqrt(self.square / (1 - 0.999**self.count))
         scale += 1e-8
-        parameters -= (rate / (1 - 0.9**self.count)) * self.mean / scale
+        return scale
 
 
 def cosine_rate(step: int, steps: int, *, peak: float, warm_up: int) -> float:

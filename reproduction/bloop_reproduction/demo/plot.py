@@ -1,44 +1,44 @@
 """The picture: train loss against the log Lipschitz bound, one front per method."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bloop_reproduction import figures
 from bloop_reproduction.demo.methods import METHODS
 from bloop_reproduction.demo.summary import Comparison, compare, points
 from bloop_reproduction.demo.training import Result
+from bloop_reproduction.figures import GREY, INK
 
 INCHES = (8.0, 5.5)
-DPI = 150
 
-INK, GREY, FAINT = "#222222", "#666666", "#e4e4e4"
-STYLES: dict[str, dict[str, Any]] = {
-    # Okabe and Ito's palette, which colour-blind readers can tell apart; the markers differ too.
-    "bloop": {"color": "#0072B2", "marker": "o", "linewidth": 2.8, "markersize": 9},
-    "mixed": {"color": "#D55E00", "marker": "s", "linewidth": 1.4, "markersize": 7},
-    "pcgrad": {"color": "#009E73", "marker": "^", "linewidth": 1.4, "markersize": 7.5},
+SHAPES: dict[str, dict[str, Any]] = {
+    "bloop": {"linewidth": 2.8, "markersize": 9},
+    "mixed": {"linewidth": 1.4, "markersize": 7},
+    "pcgrad": {"linewidth": 1.4, "markersize": 7.5},
     # larger and hollow, to be seen around the markers that lie upon it
     "dynamic_barrier": {
-        "color": "#CC79A7",
-        "marker": "D",
         "linewidth": 1.4,
         "markersize": 10,
         "markerfacecolor": "none",
-        "markeredgecolor": "#CC79A7",
+        "markeredgecolor": figures.METHODS["dynamic_barrier"]["color"],
         "markeredgewidth": 1.6,
     },
 }
+TITLE = "Train loss against smoothness, four methods"
+STYLES = {method: {**figures.METHODS[method], **shape} for method, shape in SHAPES.items()}
 
 
-def plot(results: Sequence[Result]) -> bytes:
-    """Return the results drawn as a PNG of 1200 x 825 pixels."""
+def plot(results: Sequence[Result], form: str = "png") -> bytes:
+    """Return the results drawn as a file of a format; a PNG has 1200 x 825 pixels."""
+    return figures.picture(lambda figure: _draw(figure, results), INCHES, form)
+
+
+def _draw(figure: Figure, results: Sequence[Result]) -> None:
     comparison = compare(results)
-    figure = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0.095, 0.115, 0.875, 0.715))
     for order, method in enumerate(reversed(METHODS), start=3):
         _draw_front(axes, results, method, order)
@@ -46,12 +46,8 @@ def plot(results: Sequence[Result]) -> bytes:
     if comparison is not None:
         _draw_gap(axes, comparison)
     _dress(axes)
-    figure.text(0.022, 0.95, _title(comparison), fontsize=15, fontweight="bold", color=INK)
+    figure.text(0.022, 0.95, TITLE, fontsize=15, fontweight="bold", color=INK)
     figure.text(0.022, 0.872, _subtitle(results), fontsize=9.5, color=GREY, linespacing=1.4)
-    file = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(file, format="png")
-    return file.getvalue()
 
 
 def _draw_front(axes: Axes, results: Sequence[Result], method: str, order: int) -> None:
@@ -119,39 +115,22 @@ def _draw_gap(axes: Axes, comparison: Comparison) -> None:
 
 
 def _dress(axes: Axes) -> None:
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    figures.plain_log(axes)
     axes.margins(x=0.05, y=0.1)
     axes.set_xlabel(
         "log Lipschitz bound: sum of the log spectral norms of the weights (smaller is smoother)",
         fontsize=10,
-        color=INK,
     )
-    axes.set_ylabel("train loss (cross-entropy, nats)", fontsize=10, color=INK)
-    axes.grid(color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(color=FAINT, labelcolor=INK, labelsize=9.5, which="both")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.set_ylabel("train loss (cross-entropy, nats)", fontsize=10)
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], frameon=False, fontsize=10.5, labelcolor=INK)
-
-
-def _title(comparison: Comparison | None) -> str:
-    if comparison is None:
-        return "Train loss against smoothness, for four ways to combine two gradients"
-    times = comparison.times_bloop(comparison.runner_up)
-    how = f"{times:.1f} times lower" if times >= 1 else f"{1 / times:.1f} times higher"
-    return f"At equal smoothness, Bloop's train loss is {how}"
+    axes.legend(handles[::-1], labels[::-1], fontsize=10.5)
 
 
 def _subtitle(results: Sequence[Result]) -> str:
     runs = [result.run for result in results]
     seeds = len({run.seed for run in runs})
+    dots = f"dots: {seeds} seeds, lines: their means" if seeds > 1 else "a single seed"
     return (
-        f"Handwritten digits, perceptron 64-256-128-10, {runs[0].epochs} epochs; "
-        f"dots: {seeds} seeds, lines: their means.\n"
+        f"Handwritten digits, perceptron 64-256-128-10, {runs[0].epochs} epochs; {dots}.\n"
         "Along each line the weight $\\lambda$ of the auxiliary loss grows from right to left."
     )

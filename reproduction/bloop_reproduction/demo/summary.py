@@ -13,10 +13,10 @@ from bloop_reproduction.demo.training import Result
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation over seeds (0 for a single seed)."""
+    """Mean and standard deviation over seeds; a single seed has none."""
 
     mean: float
-    std: float
+    std: float | None
 
     @classmethod
     def of(cls, values: Sequence[float] | NDArray[np.float64]) -> "Spread":
@@ -25,8 +25,17 @@ class Spread:
         >>> Spread.of([1.0, 3.0])
         Spread(mean=2.0, std=1.4142135623730951)
         """
-        std = np.std(values, ddof=1) if len(values) > 1 else 0.0
-        return cls(float(np.mean(values)), float(std))
+        std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        return cls(float(np.mean(values)), std)
+
+    def text(self, digits: int, times: float = 1) -> str:
+        """Return the mean and the deviation, if there is one, to so many digits.
+
+        >>> Spread.of([0.25]).text(1, times=100)
+        '25.0'
+        """
+        mean = f"{times * self.mean:.{digits}f}"
+        return mean if self.std is None else f"{mean} ± {times * self.std:.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -109,19 +118,19 @@ def _front(
 
 def table(results: Sequence[Result]) -> Table:
     """Return the means over the seeds, and their standard deviations, as a table."""
-    shown = Table(title="means over the seeds ± standard deviation")
+    one = len({result.run.seed for result in results}) == 1
+    shown = Table(title="a single seed" if one else "means over the seeds ± standard deviation")
     shown.add_column("method")
     for column in ("lam", "train loss", "log Lipschitz bound", "test accuracy"):
         shown.add_column(column, justify="right")
     for method, entry in METHODS.items():
         for k, point in enumerate(points(results, method)):
-            loss, bound, correct = point.train_loss, point.log_lipschitz_bound, point.test_accuracy
             shown.add_row(
                 entry.label if k == 0 else "",
                 f"{point.lam:g}",
-                f"{loss.mean:.4f} ± {loss.std:.4f}",
-                f"{bound.mean:.2f} ± {bound.std:.2f}",
-                f"{100 * correct.mean:.1f} ± {100 * correct.std:.1f} %",
+                point.train_loss.text(4),
+                point.log_lipschitz_bound.text(2),
+                f"{point.test_accuracy.text(1, times=100)} %",
             )
         shown.add_section()
     return shown

@@ -5,28 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bloop_reproduction.demo.adam import Adam, cosine_rate
-from bloop_reproduction.demo.data import CLASSES, PIXELS, Digits, digits
-from bloop_reproduction.demo.lipschitz import (
-    PowerIteration,
-    log_lipschitz_bound,
-    log_lipschitz_gradient,
-)
+from bloop_reproduction.demo.data import CLASSES, PIXELS, digits
 from bloop_reproduction.demo.methods import METHODS
-from bloop_reproduction.demo.network import (
-    Floats,
-    accuracy,
-    cross_entropy,
-    cross_entropy_gradient,
-    initial_parameters,
-    layers,
-)
+from bloop_reproduction.demo.network import accuracy
+from bloop_reproduction.problems import BATCH, Lipschitz
+from bloop_reproduction.training import descent
 
-WIDTHS = (PIXELS, 256, 128, CLASSES)
-BATCH = 32
-LEARNING_RATE = 3e-4
-WARM_UP = 1 / 12
-"""Share of the steps over which the learning rate rises: 5 epochs of 60."""
+
+class Smooth(Lipschitz):
+    """Digits, and the bound, with the paper's hidden layers and learning rate."""
+
+    rate = 3e-4
+    widths = (PIXELS, 256, 128, CLASSES)
 
 
 @dataclass(frozen=True)
@@ -56,38 +46,19 @@ def train(run: Run) -> Result:
     every lam. One thread is used: matrices this small are slower on several.
     """
     with threadpool_limits(limits=1):
-        data = digits()
-        return _measure(run, _parameters(run, data), data)
+        generator = np.random.default_rng(run.seed)
+        problem, method = Smooth(generator), METHODS[run.method].make(run.lam)
+        steps = run.epochs * (len(digits().train_labels) // BATCH)
+        for _ in descent(problem, method, generator, steps=steps, rate=problem.rate):
+            pass
+        return _measured(run, problem)
 
 
-def _parameters(run: Run, data: Digits) -> Floats:
-    generator = np.random.default_rng(run.seed)
-    parameters = initial_parameters(WIDTHS, generator)
-    g_main, g_aux = np.zeros_like(parameters), np.zeros_like(parameters)
-    network, main_layers, aux_layers = (layers(a, WIDTHS) for a in (parameters, g_main, g_aux))
-    iterations = [PowerIteration.exact(layer.weights) for layer in network]
-    combine = METHODS[run.method].start(run.lam, parameters)
-    adam = Adam(parameters)
-    batches = len(data.train_labels) // BATCH
-    steps = run.epochs * batches
-    warm_up = round(steps * WARM_UP)
-    for step in range(steps):
-        if step % batches == 0:
-            order = generator.permutation(len(data.train_labels))
-        batch = order[step % batches * BATCH :][:BATCH]
-        images, labels = data.train_images[batch], data.train_labels[batch]
-        cross_entropy_gradient(network, images, labels, out=main_layers)
-        log_lipschitz_gradient(network, iterations, out=aux_layers)
-        rate = cosine_rate(step, steps, peak=LEARNING_RATE, warm_up=warm_up)
-        adam.step(parameters, combine(g_main, g_aux), rate)
-    return parameters
-
-
-def _measure(run: Run, parameters: Floats, data: Digits) -> Result:
-    network = layers(parameters, WIDTHS)
+def _measured(run: Run, problem: Lipschitz) -> Result:
+    train_loss, bound = problem.losses()
     return Result(
         run=run,
-        train_loss=cross_entropy(network, data.train_images, data.train_labels),
-        test_accuracy=accuracy(network, data.test_images, data.test_labels),
-        log_lipschitz_bound=log_lipschitz_bound(network),
+        train_loss=train_loss,
+        test_accuracy=accuracy(problem.network, digits().test_images, digits().test_labels),
+        log_lipschitz_bound=bound,
     )

@@ -1,4 +1,4 @@
-"""The three problems on which steps with one backward pass are compared with Bloop's two.
+"""Three problems on scikit-learn's digits, on which several claims are measured.
 
 Each is the same for all methods: parameters in one flat float32 vector, both gradients of a
 mini-batch, and both losses over all training data.
@@ -54,6 +54,7 @@ class Batches:
         self.rows, self.left = rows, np.zeros(0, np.intp)
 
     def next(self, generator: np.random.Generator) -> NDArray[Any]:
+        """Return the rows of the next batch."""
         if len(self.left) < BATCH:
             self.left = generator.permutation(self.rows)
         batch, self.left = self.left[:BATCH], self.left[BATCH:]
@@ -73,14 +74,24 @@ class Lipschitz(Problem):
         self.batches = Batches(len(digits().train_labels))
 
     def gradients(self, generator: np.random.Generator) -> tuple[Floats, Floats]:
-        data, batch = digits(), self.batches.next(generator)
-        g_main, g_aux = np.zeros_like(self.parameters), np.zeros_like(self.parameters)
-        images, labels = data.train_images[batch], data.train_labels[batch]
-        cross_entropy_gradient(self.network, images, labels, out=layers(g_main, self.widths))
-        log_lipschitz_gradient(self.network, self.iterations, out=layers(g_aux, self.widths))
-        return g_main, g_aux
+        """Return the main and the auxiliary gradient of the next mini-batch."""
+        return self.main_gradient(self.batches.next(generator)), self.aux_gradient()
+
+    def main_gradient(self, rows: NDArray[Any] | slice = slice(None)) -> Floats:
+        """Return the main gradient of some of the images, by default of all."""
+        data, gradient = digits(), np.zeros_like(self.parameters)
+        images, labels = data.train_images[rows], data.train_labels[rows]
+        cross_entropy_gradient(self.network, images, labels, out=layers(gradient, self.widths))
+        return gradient
+
+    def aux_gradient(self) -> Floats:
+        """Return the auxiliary gradient, following the singular vectors by one iteration."""
+        gradient = np.zeros_like(self.parameters)
+        log_lipschitz_gradient(self.network, self.iterations, out=layers(gradient, self.widths))
+        return gradient
 
     def losses(self) -> tuple[float, float]:
+        """Return both losses over all training data."""
         data = digits()
         loss = cross_entropy(self.network, data.train_images, data.train_labels)
         return loss, log_lipschitz_bound(self.network)
@@ -114,6 +125,7 @@ class Reconstruction(Problem):
         return batch
 
     def gradients(self, generator: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return the main and the auxiliary gradient of the next mini-batch."""
         data, batch = digits(), self.batches.next(generator)
         g_main, g_aux = np.zeros_like(self.parameters), np.zeros_like(self.parameters)
         classifier, autoencoder = self.heads(self.parameters)
@@ -124,6 +136,7 @@ class Reconstruction(Problem):
         return g_main, g_aux
 
     def losses(self) -> tuple[float, float]:
+        """Return both losses over all training data."""
         data = digits()
         classifier, autoencoder = self.heads(self.parameters)
         loss = cross_entropy(classifier, data.train_images, data.train_labels)

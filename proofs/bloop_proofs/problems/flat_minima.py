@@ -15,9 +15,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from tests.tolerances import SOLVER
-
 Point: TypeAlias = tuple[Any, Any]
+
+SOLVER = 2.0**-43
+"""Relative and absolute tolerance asked of SciPy's solvers: about the least its ODE solvers take,
+100 times the spacing of float64 at 1."""
 
 FLAT = (True, False)
 """The mask: u is flat."""
