@@ -16,7 +16,15 @@ Check = Callable[[Any, Case], None]
 
 
 class LawViolation(AssertionError):
-    """A subject broke a law; the message says what was measured and what was required."""
+    """A subject broke a law; the message says what was measured and what was required.
+
+    ``excess`` is the measured distance over the allowed one, 0 where nothing was measured.
+    """
+
+    def __init__(self, message: str, excess: float = 0.0) -> None:
+        """Keep the message and the excess."""
+        super().__init__(message)
+        self.excess = excess
 
 
 @dataclass(frozen=True)

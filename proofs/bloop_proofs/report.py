@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from bloop_proofs.domain import EVERYTHING, Domain
 
+VERSION = 2
+"""The version of the JSON format; a field that goes or changes its meaning makes a new one."""
 Status = Literal["passed", "failed", "skipped", "xfailed", "xpassed"]
 
 
@@ -17,6 +19,8 @@ class Result:
 
     ``message`` says what was required and what was found, or why the law was skipped, or why its
     failure was expected. ``counterexample`` is the smallest failing input, as code that runs.
+    ``largest`` is the largest violation seen, relative to its bound, and ``share`` the part of
+    the inputs tried that break the law.
     """
 
     law: str
@@ -28,6 +32,8 @@ class Result:
     counterexample: str = ""
     examples: int = 0
     seconds: float = 0.0
+    largest: str = ""
+    share: float = 0.0
 
     @property
     def broken(self) -> bool:
@@ -49,7 +55,9 @@ class Report:
 
     ``diagnosis`` names the known mistakes that reproduce the subject's outputs, the most likely
     first; it is empty for a subject that breaks no law, and for a mistake nobody has listed.
-    ``domain`` is what was assumed of the inputs.
+    ``domain`` is what was assumed of the inputs. ``summary`` says in one line where the subject is
+    wrong, and ``remaining`` names the broken laws that the diagnosis does not explain; ``location``
+    is the file and line of the subject, "" where it has none.
     """
 
     subject: str
@@ -60,6 +68,9 @@ class Report:
     diagnosis: tuple[Diagnosis, ...] = ()
     method: str = "bloop"
     domain: Domain = EVERYTHING
+    summary: str = ""
+    remaining: tuple[str, ...] = ()
+    location: str = ""
 
     @property
     def passed(self) -> bool:
@@ -84,6 +95,17 @@ class Report:
         skipped = (result for result in self.results if result.status == "skipped")
         return tuple(result for result in skipped if self.domain and not result.examples)
 
+    @property
+    def left(self) -> str:
+        """What is left of the broken laws when what the diagnosis names is mended, in words."""
+        left = len(self.remaining)
+        if not self.diagnosis or not self.broken:
+            return ""
+        if not left:
+            return f"it explains all broken laws, {len(self.broken)} of them"
+        names = ", ".join([*self.remaining[:3], *(["..."] if left > 3 else [])])
+        return f"if this is mended, {left} of {len(self.broken)} broken laws remain: {names}"
+
     def count(self) -> dict[str, int]:
         """Return how many laws have each status, the statuses that occur only."""
         return dict(Counter(result.status for result in self.results))
@@ -91,7 +113,9 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain lists, dicts, strings and numbers."""
         return {
+            "version": VERSION,
             "subject": self.subject,
+            "location": self.location,
             "method": self.method,
             "framework": self.framework,
             "seed": self.seed,
@@ -99,7 +123,9 @@ class Report:
             "assume": list(self.domain.assumed),
             "passed": self.passed,
             "results": [asdict(result) for result in self.results],
+            "summary": self.summary,
             "diagnosis": [entry._asdict() for entry in self.diagnosis],
+            "remaining": list(self.remaining),
         }
 
     def to_json(self) -> str:
@@ -110,16 +136,17 @@ class Report:
         """Return a summary of a few lines: counts, broken laws, diagnosis, first counterexample."""
         counts = ", ".join(f"{n} {status}" for status, n in self.count().items())
         verdict = f"{self.verdict}: " if self.domain else ""
-        lines = [f"{self.subject}: {verdict}{counts}"]
-        lines += [
-            f"  {r.law} ({r.equation}) {r.status}: {shorten(r.message, 160)}"
-            for r in self.broken[:5]
-        ]
+        lines = [f"{self.subject}: {verdict}{counts}", *([self.summary] if self.summary else [])]
+        for r in self.broken[:5]:
+            lines.append(f"  {r.law} ({r.equation}) {r.status}: {shorten(r.message, 160)}")
+            if r is self.broken[0] and r.largest:
+                lines.append(f"    largest: {shorten(r.largest, 200)}")
         if len(self.broken) > 5:
             lines.append(f"  and {len(self.broken) - 5} more")
         lines += [
             f"most likely: {entry.name} ({entry.where}): {entry.mend}"
             for entry in self.diagnosis[:1]
         ]
+        lines += filter(None, [self.left])
         shown = next((r.counterexample for r in self.broken if r.counterexample), "")
         return "\n".join([*lines, shown]).rstrip()

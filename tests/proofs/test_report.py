@@ -51,6 +51,9 @@ def test_the_json_is_valid_and_says_what_the_report_says(step: Any) -> None:
         stored["examples"],
         tuple(Result(**result) for result in stored["results"]),
         tuple(Diagnosis(**entry) for entry in stored["diagnosis"]),
+        summary=stored["summary"],
+        remaining=tuple(stored["remaining"]),
+        location=stored["location"],
     )
     assert again == report
 
@@ -78,8 +81,11 @@ def test_a_failing_report_prints_one_screen() -> None:
     assert len(report.broken) == len(LAWS)
     assert sum(-(-len(line) // 100) for line in printed) <= 40, "lines of 100 columns"
     assert printed[0] == f"tests.proofs.subjects:breaks_every_law: {len(LAWS)} failed"
-    assert [line.split()[0] for line in printed[1:6]] == [law.name for law in LAWS[:5]]
-    assert printed[6] == f"  and {len(LAWS) - 5} more"
+    assert printed[1] == f"wrong on every input of {LAWS[0].name}"
+    named = [line.split()[0] for line in printed if line.startswith("  ") and " failed: " in line]
+    assert named == [law.name for law in LAWS[:5]]
+    assert printed[3].startswith("    largest: ")
+    assert f"  and {len(LAWS) - 5} more" in printed
     assert str(report).endswith(report.results[0].counterexample)
 
 
@@ -87,3 +93,14 @@ def test_a_report_prints_the_likeliest_diagnosis() -> None:
     known = tuple(Diagnosis(f"mistake-{i}", "eq. 5", f"mend {i}.") for i in range(2))
     assert "most likely: mistake-0 (eq. 5): mend 0." in str(report_of("failed", diagnosis=known))
     assert "mistake-1" not in str(report_of("failed", diagnosis=known))
+
+
+def test_a_report_says_what_is_left_when_the_named_mistake_is_mended() -> None:
+    known = (Diagnosis("mistake", "eq. 5", "mend."),)
+    for remaining, said in (
+        ((), "it explains all broken laws, 2 of them"),
+        (("law-1",), "if this is mended, 1 of 2 broken laws remain: law-1"),
+    ):
+        report = report_of("failed", "failed", diagnosis=known, remaining=remaining)
+        assert said in str(report).splitlines()
+    assert not report_of("failed", "failed").left

@@ -52,6 +52,12 @@ class Method:
     right: Subject
     probes: Callable[..., Probes] = probes.probes_for
 
+    def as_subject(self, mistake: str) -> Subject | None:
+        """Return a known mistake as a subject; ``None`` for a name that none has."""
+        steps = (known.step for known in self.mistakes if known.name == mistake)
+        step = next(steps, None)
+        return Subject(step, FRAMEWORKS["numpy"], self.signature) if step else None
+
 
 def _of_lists(module: Any) -> Method:
     """Return the method that a module defines, whose step takes a list of gradients."""
