@@ -57,7 +57,12 @@ class Failure:
     @property
     def refuses(self) -> bool:
         """Whether the step said that it does not take such inputs."""
-        return isinstance(self.error.__cause__, TypeError | NotImplementedError)
+        return refuses(self.error)
+
+
+def refuses(error: Exception) -> bool:
+    """Whether a step that raised has said that it does not take such inputs."""
+    return isinstance(error.__cause__, TypeError | NotImplementedError)
 
 
 def law(

@@ -56,8 +56,9 @@ class Report:
     ``diagnosis`` names the known mistakes that reproduce the subject's outputs, the most likely
     first; it is empty for a subject that breaks no law, and for a mistake nobody has listed.
     ``domain`` is what was assumed of the inputs. ``summary`` says in one line where the subject is
-    wrong, and ``remaining`` names the broken laws that the diagnosis does not explain; ``location``
-    is the file and line of the subject, "" where it has none.
+    wrong, and ``remaining`` names the broken laws that the diagnosis does not explain, ``None``
+    where that was not looked at. ``location`` is the file and line of the subject, "" where it has
+    none.
     """
 
     subject: str
@@ -69,7 +70,7 @@ class Report:
     method: str = "bloop"
     domain: Domain = EVERYTHING
     summary: str = ""
-    remaining: tuple[str, ...] = ()
+    remaining: tuple[str, ...] | None = ()
     location: str = ""
 
     @property
@@ -98,9 +99,9 @@ class Report:
     @property
     def left(self) -> str:
         """What is left of the broken laws when what the diagnosis names is mended, in words."""
-        left = len(self.remaining)
-        if not self.diagnosis or not self.broken:
+        if not self.diagnosis or not self.broken or self.remaining is None:
             return ""
+        left = len(self.remaining)
         if not left:
             return f"it explains all broken laws, {len(self.broken)} of them"
         names = ", ".join([*self.remaining[:3], *(["..."] if left > 3 else [])])
@@ -125,7 +126,7 @@ class Report:
             "results": [asdict(result) for result in self.results],
             "summary": self.summary,
             "diagnosis": [entry._asdict() for entry in self.diagnosis],
-            "remaining": list(self.remaining),
+            "remaining": None if self.remaining is None else list(self.remaining),
         }
 
     def to_json(self) -> str:

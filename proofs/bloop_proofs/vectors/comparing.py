@@ -7,7 +7,7 @@ from bloop_proofs.laws.measure import require_close
 from bloop_proofs.quiet import silence
 from bloop_proofs.tolerances import likeness_bound, norm
 from bloop_proofs.vectors.formats import FORMATS
-from bloop_proofs.vectors.model import Found, Golden, VectorError
+from bloop_proofs.vectors.model import BESIDE, Found, Golden, VectorError
 
 
 def violation(case: Golden, found: Found) -> str:
@@ -28,11 +28,19 @@ def violation(case: Golden, found: Found) -> str:
 
 
 def alike(case: Golden, given: Found, found: Found, unit: float) -> bool:
-    """Whether the outputs of a step are the same up to rounding with a given unit roundoff."""
+    """Whether the outputs of steps are the same up to rounding with a given unit roundoff."""
     u = max(unit, FORMATS[case.dtype].roundoff)
-    main, aux = case.inputs["g_main"][0], case.inputs["g_aux"][0]
-    size = norm(main) + case.inputs["lam"].item() * norm(aux)
-    return all(_alike(np.asarray(given[x][0]), found[x][0], u, size) for x in case.outputs)
+    if case.kind in BESIDE:
+        sizes = np.cumsum([sum(map(norm, step)) for step in case.steps]).tolist()
+    else:
+        main, aux = case.inputs["g_main"], case.inputs["g_aux"]
+        lam = case.inputs["lam"].item()
+        sizes = [norm(m) + lam * norm(a) for m, a in zip(main, aux, strict=True)]
+    return all(
+        _alike(np.asarray(given[name][t]), found[name][t], u, size)
+        for name in case.outputs
+        for t, size in enumerate(sizes)
+    )
 
 
 def _alike(given: np.ndarray, found: np.ndarray, u: float, size: float) -> bool:

@@ -4,9 +4,9 @@ import numpy as np
 
 from bloop_proofs import exact
 from bloop_proofs.tolerances import norm
-from bloop_proofs.vectors import bounds
 from bloop_proofs.vectors.formats import FORMATS, ema_dtype, nearest
 from bloop_proofs.vectors.model import Table, Tables
+from tests.golden import bounds
 
 Answer = tuple[Tables, Tables]
 """The outputs, and a tolerance for each of their rows."""
