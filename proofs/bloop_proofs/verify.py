@@ -163,7 +163,7 @@ def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
     if args.vectors and args.assume:
         raise CallError("golden vectors are judged as they are: give no --assume with --vectors")
     if args.vectors and args.method != "bloop":
-        raise CallError("golden vectors are Bloop's: give no --method with --vectors")
+        raise CallError("outputs say what method they are of: give no --method with --vectors")
     if not args.timeout > 0:
         raise CallError(f"--timeout must be more than 0 seconds; found {args.timeout:g}")
     if args.vectors:

@@ -13,10 +13,11 @@ from bloop_proofs.quiet import silence
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import norm
-from bloop_proofs.vectors.formats import FORMATS, nearest
+from bloop_proofs.vectors.formats import FORMATS
 from bloop_proofs.vectors.model import MORE, Golden, Table, Tables
 from bloop_proofs.vectors.running import arrays
 from tests.golden.draw import FLAT, LEAVES, Pen, Shapes
+from tests.golden.rounding import nearest
 
 DTYPES = ("float64", "float32")
 """The dtypes in which the laws of these methods speak."""

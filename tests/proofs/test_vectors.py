@@ -13,11 +13,12 @@ from bloop_proofs import vectors
 from bloop_proofs.methods import BLOOP
 from bloop_proofs.tolerances import norm
 from bloop_proofs.vectors.comparing import violation
-from bloop_proofs.vectors.formats import FORMATS, nearest
+from bloop_proofs.vectors.formats import FORMATS
 from bloop_proofs.vectors.model import Golden
 from bloop_ref.gramian import MOST_APART
 from tests.golden import bloop, bounds
 from tests.golden.encoding import document
+from tests.golden.rounding import nearest
 
 CASES = bloop()
 

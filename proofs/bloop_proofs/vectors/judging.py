@@ -18,7 +18,7 @@ from bloop_proofs.vectors import decoding, plain
 from bloop_proofs.vectors.comparing import violation
 from bloop_proofs.vectors.diagnosing import explanations
 from bloop_proofs.vectors.golden import golden, notes
-from bloop_proofs.vectors.model import GROUPS, MORE, Found, Golden, Outputs, VectorError
+from bloop_proofs.vectors.model import BESIDE, GROUPS, MORE, Found, Golden, Outputs, VectorError
 from bloop_proofs.vectors.running import run
 
 SEED = 0
@@ -48,8 +48,11 @@ def judge(path: str | Path) -> Report:
             raise VectorError("outputs must be of one golden vector at least; found none")
         results, wrong = _verdicts(golden(), found)
         diagnosis = explanations(golden(), found, wrong)
-        said = flagged(wrong, [case for case in golden() if case.id in found])
-        head = (str(path), "vectors", SEED, len(found), results, diagnosis)
+        answered = [case for case in golden() if case.id in found]
+        said = flagged(wrong, answered)
+        methods = {case.kind if case.kind in BESIDE else "bloop" for case in answered}
+        method = methods.pop() if len(methods) == 1 else "bloop"
+        head = (str(path), "vectors", SEED, len(found), results, diagnosis, method)
         return Report(*head, summary=said, remaining=None)
     except VectorError as error:
         raise VectorError(f"{path}: {error}") from error
