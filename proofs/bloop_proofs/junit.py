@@ -47,8 +47,7 @@ def to_junit(report: Report) -> str:
     for result in report.results:
         _add_case(suite, report.method, result)
     if report.diagnosis:
-        named = (f"{d.name} ({d.where}): {d.mend}" for d in report.diagnosis)
-        lines = filter(None, (report.summary, *named, report.left))
+        lines = filter(None, (report.summary, *map(str, report.diagnosis), report.left))
         ET.SubElement(suite, "system-out").text = _legal("\n".join(lines))
     suites = ET.Element("testsuites")
     suites.append(suite)

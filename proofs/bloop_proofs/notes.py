@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
+from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import Failure, Law
+from bloop_proofs.mistakes.mistake import Mistake, step_with
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Subject, flat
 from bloop_proofs.tolerances import norm
@@ -61,15 +63,23 @@ class Notes:
         times = f", {worst.excess:.2g} times the bound" if worst.excess < math.inf else ""
         return " ".join(str(worst.error).split()) + times
 
-    def remaining(self, mistake: Subject | None) -> tuple[str, ...]:
-        """Return the broken laws that a mistake does not break on the inputs that break them."""
+    def grouped(self, mistakes: Sequence[Mistake]) -> dict[str, tuple[str, ...]]:
+        """Return the broken laws by the mistake that breaks them on the same inputs, "" by none.
 
-        def explained(law: Law) -> bool:
-            broken = [trial.case for trial in self.trials[law.name] if trial.error]
-            cases = map(self.subject.seen, broken[-LOOKED_AT:])
-            return mistake is not None and all(breaks(law, mistake, case) for case in cases)
-
-        return tuple(x.name for x in self.laws if x.name in self.shares and not explained(x))
+        What no mistake breaks alone may be broken by all of them ``together``.
+        """
+        chosen = {mistake.name: (mistake,) for mistake in mistakes}
+        chosen |= {"together": tuple(mistakes)} if len(mistakes) > 1 else {}
+        framework, method = FRAMEWORKS["numpy"], self.subject.method
+        made = {name: Subject(step_with(x), framework, method) for name, x in chosen.items()}
+        groups: dict[str, tuple[str, ...]] = dict.fromkeys((*made, ""), ())
+        for law in self.laws:
+            if law.name in self.shares:
+                broken = [trial.case for trial in self.trials[law.name] if trial.error]
+                cases = list(map(self.subject.seen, broken[-LOOKED_AT:]))
+                alike = (n for n, x in made.items() if all(breaks(law, x, c) for c in cases))
+                groups[next(alike, "")] += (law.name,)
+        return groups
 
     @property
     def summary(self) -> str:

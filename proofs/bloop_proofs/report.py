@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
@@ -41,12 +42,49 @@ class Result:
         return self.status in ("failed", "xpassed")
 
 
-class Diagnosis(NamedTuple):
-    """A known mistake that returns what the subject returns, on every input tried."""
+class Named(NamedTuple):
+    """A known mistake: its name, the line that it gets wrong, and what to do about it."""
 
     name: str
     where: str
     mend: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.where}): {self.mend}"
+
+
+class Diagnosis(NamedTuple):
+    """Known mistakes that together do what the subject does, the main one first.
+
+    ``also`` are the others. ``share``, of 0 to 1, is how much of what is wrong with the outputs
+    they explain. They are ``proved`` where a step that makes these and no other mistakes returns
+    what the subject returns on every input tried.
+    """
+
+    name: str
+    where: str
+    mend: str
+    share: float = 1.0
+    proved: bool = True
+    also: tuple[Named, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all its mistakes."""
+        return (self.name, *(other.name for other in self.also))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain lists, dicts, strings and numbers."""
+        return {**self._asdict(), "also": [other._asdict() for other in self.also]}
+
+    def __str__(self) -> str:
+        """Return a line for every mistake."""
+        where = self.where
+        if not self.proved:
+            where += f"; explains {100 * self.share:.0f}% of what is wrong"
+        first = Named(self.name, where, self.mend)
+        lines = [f"{'is' if self.proved else 'like'}: {first}"]
+        return "\n".join([*lines, *(f"  with {other}" for other in self.also)])
 
 
 @dataclass(frozen=True)
@@ -56,9 +94,10 @@ class Report:
     ``diagnosis`` names the known mistakes that reproduce the subject's outputs, the most likely
     first; it is empty for a subject that breaks no law, and for a mistake nobody has listed.
     ``domain`` is what was assumed of the inputs. ``summary`` says in one line where the subject is
-    wrong, and ``remaining`` names the broken laws that the diagnosis does not explain, ``None``
-    where that was not looked at. ``location`` is the file and line of the subject, "" where it has
-    none.
+    wrong. ``explained`` names for each mistake of the first diagnosis the laws that it breaks by
+    itself, then those that all of them break ``together``; ``remaining`` are the broken laws that
+    these mistakes do not break, ``None`` where that was not looked at. ``location`` is the file and
+    line of the subject, "" where it has none.
     """
 
     subject: str
@@ -70,6 +109,7 @@ class Report:
     method: str = "bloop"
     domain: Domain = EVERYTHING
     summary: str = ""
+    explained: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remaining: tuple[str, ...] | None = ()
     location: str = ""
 
@@ -98,14 +138,19 @@ class Report:
 
     @property
     def left(self) -> str:
-        """What is left of the broken laws when what the diagnosis names is mended, in words."""
+        """Which mistake explains how many of the broken laws, and which remain, in words."""
         if not self.diagnosis or not self.broken or self.remaining is None:
             return ""
-        left = len(self.remaining)
-        if not left:
-            return f"it explains all broken laws, {len(self.broken)} of them"
+        counts = [f"{name} explains {len(laws)}" for name, laws in self.explained.items() if laws]
+        left, several = len(self.remaining), len(self.diagnosis[0].names) > 1
+        said = [f"of {len(self.broken)} broken laws {', '.join(counts)}"] if several else []
         names = ", ".join([*self.remaining[:3], *(["..."] if left > 3 else [])])
-        return f"if this is mended, {left} of {len(self.broken)} broken laws remain: {names}"
+        if left:
+            these = "these are" if several else "this is"
+            said.append(f"if {these} mended, {left} of {len(self.broken)} broken laws remain: {names}")
+        elif not several:
+            said.append(f"it explains all broken laws, {len(self.broken)} of them")
+        return "; ".join(said)
 
     def count(self) -> dict[str, int]:
         """Return how many laws have each status, the statuses that occur only."""
@@ -125,7 +170,8 @@ class Report:
             "passed": self.passed,
             "results": [asdict(result) for result in self.results],
             "summary": self.summary,
-            "diagnosis": [entry._asdict() for entry in self.diagnosis],
+            "diagnosis": [entry.to_dict() for entry in self.diagnosis],
+            "explained": {name: list(laws) for name, laws in self.explained.items()},
             "remaining": None if self.remaining is None else list(self.remaining),
         }
 
@@ -144,10 +190,7 @@ class Report:
                 lines.append(f"    largest: {shorten(r.largest, 200)}")
         if len(self.broken) > 5:
             lines.append(f"  and {len(self.broken) - 5} more")
-        lines += [
-            f"most likely: {entry.name} ({entry.where}): {entry.mend}"
-            for entry in self.diagnosis[:1]
-        ]
+        lines += map(str, self.diagnosis[:1])
         lines += filter(None, [self.left])
         shown = next((r.counterexample for r in self.broken if r.counterexample), "")
         return "\n".join([*lines, shown]).rstrip()

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from bloop_proofs.cases import Case
-from bloop_proofs.diagnosis import diagnose
+from bloop_proofs.diagnosis import explained, said
 from bloop_proofs.domain import OutsideDomain, declared
 from bloop_proofs.frameworks import framework_named
 from bloop_proofs.gradients import times
@@ -107,11 +107,11 @@ def check_implementation(
             results.append(result)
             if progress:
                 progress(result)
-        diagnosis = diagnose(subject, seed=seed) if notes.shares else ()
-        mistake = known.as_subject(diagnosis[0].name) if diagnosis else None
-        said = (notes.summary, notes.remaining(mistake))
-    head = (source.name, framework, seed, examples, tuple(results), diagnosis, method)
-    return Report(*head, subject.domain, *said, source.location)
+        found = explained(subject, seed=seed) if notes.shares else []
+        groups = notes.grouped(found[0].mistakes if found else ())
+    head = (source.name, framework, seed, examples, tuple(results), tuple(map(said, found)))
+    told = (notes.summary, groups, groups.pop(""), source.location)
+    return Report(*head, method, subject.domain, *told)
 
 
 def subject_in(assume: str | Iterable[str], subject: Subject) -> Subject:

@@ -81,7 +81,7 @@ def test_the_suite_says_what_was_judged_and_found() -> None:
     }
     assert (suite.findtext("system-out") or "").splitlines() == [
         "wrong only here",
-        "mixes (eq. 5): Project.",
+        "is: mixes (eq. 5): Project.",
         "it explains all broken laws, 1 of them",
     ]
 
