@@ -68,7 +68,7 @@ class Notes:
 
         What no mistake breaks alone may be broken by all of them ``together``.
         """
-        chosen = {mistake.name: (mistake,) for mistake in mistakes}
+        chosen: dict[str, tuple[Mistake, ...]] = {mistake.name: (mistake,) for mistake in mistakes}
         chosen |= {"together": tuple(mistakes)} if len(mistakes) > 1 else {}
         framework, method = FRAMEWORKS["numpy"], self.subject.method
         made = {name: Subject(step_with(x), framework, method) for name, x in chosen.items()}
