@@ -141,15 +141,16 @@ class Report:
         """Which mistake explains how many of the broken laws, and which remain, in words."""
         if not self.diagnosis or not self.broken or self.remaining is None:
             return ""
-        counts = [f"{name} explains {len(laws)}" for name, laws in self.explained.items() if laws]
-        left, several = len(self.remaining), len(self.diagnosis[0].names) > 1
-        said = [f"of {len(self.broken)} broken laws {', '.join(counts)}"] if several else []
+        broken, left = len(self.broken), len(self.remaining)
+        several = len(self.diagnosis[0].names) > 1
+        counts = [f"{name} {len(laws)}" for name, laws in self.explained.items() if laws]
+        said = [f"of {broken} broken laws explained: {', '.join(counts)}"] if several else []
         names = ", ".join([*self.remaining[:3], *(["..."] if left > 3 else [])])
         if left:
-            these = "these are" if several else "this is"
-            said.append(f"if {these} mended, {left} of {len(self.broken)} broken laws remain: {names}")
+            mended = "these are" if several else "this is"
+            said.append(f"if {mended} mended, {left} of {broken} broken laws remain: {names}")
         elif not several:
-            said.append(f"it explains all broken laws, {len(self.broken)} of them")
+            said.append(f"it explains all broken laws, {broken} of them")
         return "; ".join(said)
 
     def count(self) -> dict[str, int]:

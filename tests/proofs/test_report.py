@@ -111,7 +111,7 @@ def test_a_report_says_what_is_left_when_the_named_mistake_is_mended() -> None:
     two = (Diagnosis("first", "eq. 5", "mend.", also=(Named("second", "eq. 6", "mend."),)),)
     explained = {"first": ("law-0",), "second": (), "together": ("law-1",)}
     report = report_of("failed", "failed", diagnosis=two, explained=explained)
-    assert report.left == "of 2 broken laws first explains 1, together explains 1"
+    assert report.left == "of 2 broken laws explained: first 1, together 1"
 
 
 def test_what_is_not_proved_is_only_like_a_known_mistake() -> None:

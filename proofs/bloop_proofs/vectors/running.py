@@ -6,16 +6,15 @@ import numpy as np
 
 from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.frameworks import bfloat16
+from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Subject, flat
 from bloop_proofs.vectors.model import BESIDE, Golden, Table, leaf_rows
 
 
 def run(subject: Subject, case: Golden) -> dict[str, list[np.ndarray]]:
     """Return a subject's outputs for a case of steps, what it keeps carried from step to step."""
-    return _of_method(subject, case) if case.kind in BESIDE else _of_bloop(subject, case)
-
-
-def _of_bloop(subject: Subject, case: Golden) -> dict[str, list[np.ndarray]]:
+    if case.kind in BESIDE:
+        return {"direction": [flat(subject.of(x).direction) for x in inputs(case, subject.method)]}
     lam, rho = case.inputs["lam"].item(), case.inputs["rho"].item()
     ema = arrays(case.inputs["ema"][0], case, case.ema_dtype)
     outputs: dict[str, list[np.ndarray]] = {"direction": [], "new_ema": []}
@@ -28,15 +27,20 @@ def _of_bloop(subject: Subject, case: Golden) -> dict[str, list[np.ndarray]]:
     return outputs
 
 
-def _of_method(subject: Subject, case: Golden) -> dict[str, list[np.ndarray]]:
-    """Return the directions, each of the steps up to it: a state is not to be compared."""
-    options = {name: _option(name, case) for name in subject.method.choices}
+def inputs(case: Golden, method: Signature) -> list[Case]:
+    """Return the inputs of every step, with those of the steps before it where there is a state."""
+    if case.kind not in BESIDE:
+        gradients = {
+            name: arrays(
+                case.inputs[name][0], case, case.ema_dtype if name == "ema" else case.dtype
+            )
+            for name in method.vectors
+        }
+        return [Case(**gradients, **{x: case.inputs[x].item() for x in method.options})]
+    options = {name: _option(name, case) for name in method.choices}
     steps = [[arrays(row, case, case.dtype) for row in step] for step in case.steps]
-    directions = []
-    for last in range(1, len(steps) + 1):
-        output = subject.of(Case(**subject.method.packed(steps[:last]), **options))
-        directions.append(flat(output.direction))
-    return {"direction": directions}
+    packed = (method.packed(steps[: t + 1]) for t in range(len(steps)))
+    return [Case(**vectors, **options) for vectors in packed]
 
 
 def _option(name: str, case: Golden) -> Any:
