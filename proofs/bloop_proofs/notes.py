@@ -134,6 +134,8 @@ def _causes(vector: Gradient) -> Iterable[str]:
         return
     if not size:
         yield "is 0"
+    elif any(leaf.size and not np.any(leaf) for leaf in vector):
+        yield "has a leaf of zeros"
     for name in sorted(names):
         limits = np.finfo("float32" if name == "bfloat16" else name)
         if size > math.sqrt(limits.max):

@@ -1,6 +1,8 @@
 """The checker in JavaScript: short, right, and told why where it is wrong."""
 
+import doctest
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,12 +15,12 @@ from bloop_ref.cli import main
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "check_vectors.mjs"
 
 
-def outputs_of(source: str, folder: Path) -> tuple[int, Path]:
+def outputs_of(source: str, folder: Path, *, only: str = "") -> tuple[int, Path]:
     """Run a program on the golden vectors; return its exit status and outputs."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("there is no Node.js here")
-    paths = [path for path in vectors.write(folder) if path.name.endswith("-vectors.json")]
+    paths = [path for path in vectors.write(folder) if path.name.endswith(f"{only}-vectors.json")]
     (folder / "program.mjs").write_text(source)
     done = subprocess.run([node, folder / "program.mjs", *paths], capture_output=True, text=True)
     (folder / "outputs.txt").write_text(done.stdout)
@@ -65,3 +67,28 @@ def test_broken_checkers_are_wrong_and_told_why(
     report = vectors.judge(outputs)
     assert {result.law for result in report.broken} >= {f"{group}-float64", f"{group}-float32"}
     assert not mistake or mistake in [entry.name for entry in report.diagnosis[:2]]
+
+
+GUIDE = (EXAMPLE.parents[1] / "verify.md").read_text()
+
+
+def test_the_guides_stranger_is_judged_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (change,) = re.findall(r"^```diff\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    before, after = (
+        "".join(line[1:] for line in change.splitlines(keepends=True) if line[0] == sign)
+        for sign in "-+"
+    )
+    session = r"^```console\n\$ node .*?\n\$ bloop-ref (.*?)\n(.*?)^```$"
+    ((command, printed),) = re.findall(session, GUIDE, re.MULTILINE | re.DOTALL)
+    source = EXAMPLE.read_text()
+    assert source.count(before) == 1
+    status, outputs = outputs_of(source.replace(before, after), tmp_path, only="bloop")
+    assert status == 1
+    monkeypatch.chdir(outputs.parent)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(shlex.split(command)) == 1
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    shown = capsys.readouterr().out
+    assert doctest.OutputChecker().check_output(printed, shown, flags), shown

@@ -127,9 +127,14 @@ def _verdicts(cases: Sequence[Golden], found: Outputs) -> tuple[tuple[Result, ..
 
 def _left_out(cases: Sequence[Golden], dtypes: set[str], groups: set[str]) -> Iterator[Result]:
     """Yield one skipped result for every group, and for every dtype, that has no outputs."""
-    for group, count in Counter(case.group for case in cases).items():
-        if group not in groups:
+    counts = Counter(case.group for case in cases)
+    missing = {group: count for group, count in counts.items() if group not in groups}
+    beside = {case.group for case in cases if case.kind in BESIDE}
+    for group, count in missing.items():
+        if group not in beside or groups & beside:
             yield _skipped(group, group, count)
+    if beside and not groups & beside:
+        yield _skipped("methods-beside", "mixed", sum(missing[group] for group in beside))
     for dtype, count in Counter(case.dtype for case in cases).items():
         if dtype not in dtypes:
             yield _skipped(dtype, "steps", count)
