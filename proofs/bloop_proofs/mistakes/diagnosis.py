@@ -73,6 +73,8 @@ def _remembered(
     evidence: Evidence, catalogue: Sequence[Mistake], probe: Probe
 ) -> list[Explanation]:
     """Return the mistakes of steps with a memory, known by what their outputs depend on."""
+    if probe not in evidence.seen:
+        return []
     found = [m for m in catalogue if m.remembers and wrong_at(m, probe)]
     return [Explanation((m,), 1.0, False) for m in found if evidence.agrees((m,), probe)]
 
