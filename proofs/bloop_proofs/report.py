@@ -112,6 +112,7 @@ class Report:
     explained: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remaining: tuple[str, ...] | None = ()
     location: str = ""
+    reading: str = ""
 
     @property
     def passed(self) -> bool:
@@ -174,6 +175,7 @@ class Report:
             "diagnosis": [entry.to_dict() for entry in self.diagnosis],
             "explained": {name: list(laws) for name, laws in self.explained.items()},
             "remaining": None if self.remaining is None else list(self.remaining),
+            "reading": self.reading,
         }
 
     def to_json(self) -> str:
@@ -193,5 +195,6 @@ class Report:
             lines.append(f"  and {len(self.broken) - 5} more")
         lines += map(str, self.diagnosis[:1])
         lines += filter(None, [self.left])
+        lines += [f"on one input: {self.reading}"] if self.reading else []
         shown = next((r.counterexample for r in self.broken if r.counterexample), "")
         return "\n".join([*lines, shown]).rstrip()

@@ -17,6 +17,7 @@ from bloop_proofs.frameworks import framework_named
 from bloop_proofs.gradients import times
 from bloop_proofs.law import Failure, Law, LawViolation, laws_named
 from bloop_proofs.methods import method_named
+from bloop_proofs.mistakes.reading import read_off
 from bloop_proofs.notes import SURVEYED, Notes, origin
 from bloop_proofs.quiet import SETTINGS, apart, silence
 from bloop_proofs.report import Report, Result, Status
@@ -109,8 +110,10 @@ def check_implementation(
                 progress(result)
         found = explained(subject, seed=seed) if notes.shares else []
         groups = notes.grouped(found[0].mistakes if found else ())
+        proved = any(entry.proved for entry in found)
+        reading = read_off(subject, known.right) if notes.shares and not proved else ""
     head = (source.name, framework, seed, examples, tuple(results), tuple(map(said, found)))
-    told = (notes.summary, groups, groups.pop(""), source.location)
+    told = (notes.summary, groups, groups.pop(""), source.location, reading)
     return Report(*head, method, subject.domain, *told)
 
 

@@ -107,3 +107,5 @@ def _show_diagnosis(report: Report, console: Console) -> None:
         console.print(f"{'or ' * (rank > 0)}{entry}", markup=False)
     if report.left:
         console.print(report.left, markup=False, highlight=False)
+    if report.reading:
+        console.print(f"on one input: {report.reading}", markup=False)

@@ -8,11 +8,11 @@ from bloop_proofs.mistakes.evidence import Evidence, Model
 from bloop_proofs.mistakes.looks import Probe
 from bloop_proofs.mistakes.mistake import Mistake
 
-POWERS = range(-16, 4)
-"""The powers of ten among which a constant is looked for first."""
+POWERS = range(-16, 5, 2)
+"""The powers of ten among which a constant is looked for first, and then between two of them."""
 NEAR = 4
 """It is fitted on so many inputs beside the first."""
-STEPS = 24
+STEPS = 26
 """So often the interval that holds its logarithm is divided by the golden ratio."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 BEST = 3
@@ -78,7 +78,7 @@ class _Fit:
         """Return the mistake with the constant that explains most."""
         x: float = min(self._losses, key=self._losses.__getitem__)
         if self.least:
-            x = _narrowed(self._loss, x - 1, x + 1)
+            x = _narrowed(self._loss, x - 2, x + 2)
         enough = ENOUGH * self._loss(x)
         digits = next(n for n in range(1, 8) if self._loss(x, n) <= enough or n == 7)
         return self._with(x, digits)[-1]

@@ -28,15 +28,18 @@ SMALL, LARGE = 2.0**-5, 2.0**8
 
 def combined(
     evidence: Evidence, catalogue: Sequence[Mistake], ordinary: Iterable[Probe]
-) -> list[Model]:
-    """Return the models that explain every output where nothing is extreme, or most of it.
+) -> tuple[list[Model], bool]:
+    """Return the models that explain every output where nothing is extreme, and that they do.
+
+    Where there is none, the one that explains most.
 
     One output is explained after the other, by single mistakes where that can be. The last output
     comes first: how the EMA moves shows in the direction, while the direction seldom shows in it.
     """
-    probes = [probe for probe in ordinary if probe.look is values and _is_plain(probe)][:FEW]
+    probes = [probe for probe in ordinary if probe.look is values and _is_plain(probe)]
+    probes = ([probe for probe in probes if _is_single(probe)] or probes)[:FEW]
     if not probes or not evidence.loss((), probes):
-        return [()]
+        return [()], True
     left = [*range(len(evidence.misfits((), probes[0])) - 1)][::-1]
     done: list[int] = []
     models: list[Model] = [()]
@@ -50,18 +53,25 @@ def combined(
     for output in left:
         done.append(output)
         models = search.nearest(models[0], done)
-    return models
+    return models, not left
 
 
 WHOLE = ("layer-by-layer", "roles-are-exchanged")
 """The mistakes around a step that get its equations wrong."""
 
 
+def _leaves(probe: Probe) -> list[list[np.ndarray]]:
+    return [vector for step in probe.right.method.steps(probe.case) for vector in step]
+
+
 def _is_plain(probe: Probe) -> bool:
-    """Whether an input has vectors of ordinary size, in single precision."""
-    vectors = [vector for step in probe.right.method.steps(probe.case) for vector in step]
-    single = all(leaf.dtype == np.float32 for vector in vectors for leaf in vector)
-    return single and all(SMALL < norm(flat(vector)) < LARGE for vector in vectors)
+    """Whether an input has vectors of ordinary size."""
+    return all(SMALL < norm(flat(vector)) < LARGE for vector in _leaves(probe))
+
+
+def _is_single(probe: Probe) -> bool:
+    """Whether an input is in single precision."""
+    return all(leaf.dtype == np.float32 for vector in _leaves(probe) for leaf in vector)
 
 
 class _Search:

@@ -43,7 +43,7 @@ def _explained(name: str, steps: Sequence[Golden], found: Outputs) -> list[Diagn
     for case in steps:
         for t, given in enumerate(inputs(case, method.signature)):
             probe = Probe(values, given, method.right)
-            seen[probe] = _seen(found[case.id], t)
+            seen[probe] = _seen(case, found[case.id], t)
             (ordinary if ORDINARY.issuperset(case.flags) else special).append(probe)
     # a file of outputs shows nothing of a memory of earlier calls
     functions = tuple(mistake for mistake in method.mistakes if not mistake.remembers)
@@ -51,6 +51,7 @@ def _explained(name: str, steps: Sequence[Golden], found: Outputs) -> list[Diagn
     return list(map(said, explained(Evidence(seen, seen.__getitem__), functions, probes)))
 
 
-def _seen(found: Found, t: int) -> Seen:
-    rows = (np.asarray(table[t]) for table in found.values())
+def _seen(case: Golden, found: Found, t: int) -> Seen:
+    """Return outputs as a look at a step shows them, ``None`` where they are not finite."""
+    rows = (np.asarray(found[name][t], np.float64) for name in case.outputs)
     return Seen((), tuple(row if np.all(np.isfinite(row)) else None for row in rows))
