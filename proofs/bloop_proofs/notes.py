@@ -55,6 +55,11 @@ class Notes:
         self.shares[law.name] = 1.0
         return replace(law, check=check)
 
+    def said(self, law: Law, failure: Failure) -> str:
+        """Return what a failure says, and where an output is not finite what is special there."""
+        why = origin(self.subject.method, failure, self.trials[law.name])
+        return " ".join(str(failure.error).split()) + why
+
     def largest(self, law: Law) -> str:
         """Return the largest violation measured, relative to its bound; "" where none was."""
         worst = max(self.trials[law.name], key=lambda trial: trial.excess, default=None)

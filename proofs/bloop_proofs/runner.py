@@ -18,7 +18,7 @@ from bloop_proofs.gradients import times
 from bloop_proofs.law import Failure, Law, LawViolation, laws_named
 from bloop_proofs.methods import method_named
 from bloop_proofs.mistakes.reading import read_off
-from bloop_proofs.notes import SURVEYED, Notes, origin
+from bloop_proofs.notes import SURVEYED, Notes
 from bloop_proofs.quiet import SETTINGS, apart, silence
 from bloop_proofs.report import Report, Result, Status
 from bloop_proofs.source import Source, source_of
@@ -110,11 +110,11 @@ def check_implementation(
                 progress(result)
         found = explained(subject, seed=seed) if notes.shares else []
         groups = notes.grouped(found[0].mistakes if found else ())
-        proved = any(entry.proved for entry in found)
-        reading = read_off(subject, known.right) if notes.shares and not proved else ""
-    head = (source.name, framework, seed, examples, tuple(results), tuple(map(said, found)))
+        unknown = notes.shares and not any(entry.proved for entry in found)
+        reading = read_off(subject, known.right) if unknown else ""
+    judged = (source.name, framework, seed, examples, tuple(results), tuple(map(said, found)))
     told = (notes.summary, groups, groups.pop(""), source.location, reading)
-    return Report(*head, method, subject.domain, *told)
+    return Report(*judged, method, subject.domain, *told)
 
 
 def subject_in(assume: str | Iterable[str], subject: Subject) -> Subject:
@@ -197,14 +197,13 @@ def _judge(
     elif failure is not None:
         status = "failed" if expected is None else "xfailed"
         try_law(notes.surveyed(law), subject, examples=min(most, SURVEYED), seed=seed)
-        message = " ".join(str(failure.error).split())
-        message += origin(subject.method, failure, notes.trials[law.name])
+        message = notes.said(law, failure)
         message = message if expected is None else f"expected, {expected}: {message}"
         counterexample = source.counterexample(law, failure, subject)
     seconds = time.perf_counter() - started
     form = (law.name, law.group, law.equation, law.statement)
-    measured = (notes.largest(law), notes.shares.get(law.name, 0.0))
-    return Result(*form, status, message, counterexample, tried, seconds, *measured)
+    worst, share = notes.largest(law), notes.shares.get(law.name, 0.0)
+    return Result(*form, status, message, counterexample, tried, seconds, worst, share)
 
 
 def _may_refuse(law: Law, subject: Subject) -> bool:

@@ -65,12 +65,8 @@ def test_a_failure_says_how_large_and_how_often_it_is() -> None:
 
 def test_the_suite_says_what_was_judged_and_found() -> None:
     found = Diagnosis("mixes", "eq. 5", "Project.")
-    options = {
-        "diagnosis": (found,),
-        "domain": declared("rho<1,real"),
-        "summary": "wrong only here",
-    }
-    suite = parsed(report_of("failed", **options))
+    domain, said = declared("rho<1,real"), "wrong only here"
+    suite = parsed(report_of("failed", diagnosis=(found,), domain=domain, summary=said))
     assert {entry.get("name"): entry.get("value") for entry in suite.iter("property")} == {
         "method": "bloop",
         "framework": "torch",

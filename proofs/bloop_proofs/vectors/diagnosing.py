@@ -47,7 +47,7 @@ def _explained(name: str, steps: Sequence[Golden], found: Outputs) -> list[Diagn
             (ordinary if ORDINARY.issuperset(case.flags) else special).append(probe)
     # a file of outputs shows nothing of a memory of earlier calls
     functions = tuple(mistake for mistake in method.mistakes if not mistake.remembers)
-    probes = Probes(tuple(ordinary), tuple(special), next(iter(seen)))
+    probes = Probes(tuple(ordinary or special), tuple(special), next(iter(seen)))
     return list(map(said, explained(Evidence(seen, seen.__getitem__), functions, probes)))
 
 
