@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bloop_proofs.report import Report, Result
 
-MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 5, 16, 110
+MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 3, 16, 110
 """What fits on one screen: broken laws, lines of a counterexample, characters of a message."""
 
 
