@@ -15,7 +15,7 @@ NEAR = 4
 STEPS = 26
 """So often the interval that holds its logarithm is divided by the golden ratio."""
 GOLDEN = (math.sqrt(5) - 1) / 2
-BEST = 3
+BEST = 4
 """So many mistakes get constants that are more than a power of ten."""
 ENOUGH = 1.001
 """Fewer digits must explain as much, up to such a factor of what is left."""
@@ -54,7 +54,7 @@ class _Fit:
         """The losses of the powers of ten that explain something of the first input."""
         top = max(self._firsts.values())
         told = [power for power, loss in self._firsts.items() if loss < top or loss <= self.first]
-        return {power: self._loss(power) for power in told}
+        return {x: self._loss(x) for power in told for x in (power - 1, power)}
 
     @property
     def least(self) -> float:
@@ -78,7 +78,7 @@ class _Fit:
         """Return the mistake with the constant that explains most."""
         x: float = min(self._losses, key=self._losses.__getitem__)
         if self.least:
-            x = _narrowed(self._loss, x - 2, x + 2)
+            x = _narrowed(self._loss, x - 1, x + 1)
         enough = ENOUGH * self._loss(x)
         digits = next(n for n in range(1, 8) if self._loss(x, n) <= enough or n == 7)
         return self._with(x, digits)[-1]
