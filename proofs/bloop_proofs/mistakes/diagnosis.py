@@ -60,9 +60,10 @@ def explained(
     losses = {model: evidence.loss(model) for model in different.values() if model}
     least = min(((loss, len(model)) for model, loss in losses.items()), default=(0.0, 0))
     found = [model for model, loss in losses.items() if (loss, len(model)) <= least]
-    if (not alone and least[0]) or any(_is_first_called(m, probes.ordinary[0]) for m in found):
-        if remembered := _remembered(evidence, catalogue, probes.history):
-            return remembered
+    unsure = not alone and least[0] > 0
+    unsure = unsure or any(_is_first_called(model, probes.ordinary[0]) for model in found)
+    if unsure and (remembered := _remembered(evidence, catalogue, probes.history)):
+        return remembered
     shares = {model: evidence.share(model) for model in found}
     return [
         Explanation(_by_weight(evidence, model), shares[model], not losses[model])
@@ -112,7 +113,7 @@ def _alone(evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes) -> 
         left = [m for m in left if any(evidence.agrees((m,), p) and wrong_at(m, p) for p in odd)]
     for probe in probes.ordinary:
         left = [mistake for mistake in left if evidence.agrees((mistake,), probe)]
-    found = [(mistake,) for mistake in left if explains(mistake)]
+    found: list[Model] = [(mistake,) for mistake in left if explains(mistake)]
     return sorted(found, key=evidence.loss) if len(found) > 1 else found
 
 

@@ -46,7 +46,7 @@ def test_a_wrong_step_is_named_with_1(tmp_path, capsys):
     assert main([*HERE, "--method", "pcgrad", spec, *options]) == 1
     shown = capsys.readouterr().out
     line = " ".join(shown.split())
-    assert "known mistake: projects-off-gradients-already-projected" in line
+    assert "is: projects-off-gradients-already-projected" in line
     assert 'method="pcgrad"' in shown
     assert json.loads(out.read_text())["method"] == "pcgrad"
 
