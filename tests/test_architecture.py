@@ -25,7 +25,7 @@ OURS = {
     "bloop_torch": {"bloop_ref", "bloop_numpy"},
     "bloop_jax": {"bloop_ref"},
     "bloop_cupy": {"bloop_ref"},
-    "bloop_proofs": {"bloop_ref"},
+    "bloop_proofs": set[str](),
     "bloop_reproduction": {"bloop_ref", "bloop_proofs"},
 }
 """Which of these packages each of them imports, beside itself."""

@@ -103,8 +103,10 @@ def test_sdist_holds_the_sources_tests_and_documents(distributions: tuple[Path, 
         for folder in ("bloop_ref", "backends", "proofs", "reproduction", "tests", "docs")
         for file in (ROOT / folder).rglob("*.py")
     }
+    vectors = ROOT / "proofs" / "bloop_proofs" / "vectors" / "v1"
+    sources |= {file.relative_to(ROOT).as_posix() for file in vectors.iterdir()}
     documents = {"README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"}
-    assert "docs/examples/my_bloop.py" in sources
+    assert {"docs/examples/my_bloop.py", "tests/golden/bounds.py"} <= sources
     assert sources | documents | {"tests/constraints.txt"} <= held
 
 
@@ -120,6 +122,7 @@ def test_wheel_holds_the_import_packages_and_nothing_else(
         if file.is_file() and file.parent.name != "__pycache__"
     }
     assert packed == files
+    assert "bloop_proofs/vectors/v1/methods-vectors.json" in packed
     assert {f"{package.name}/py.typed" for package in PACKAGES} <= packed
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from itertools import islice
 
 from bloop_proofs.cases import Case
-from bloop_proofs.law import Law, LawViolation
+from bloop_proofs.law import Law
 from bloop_proofs.laws.reasons import REASONS
 from bloop_proofs.methods import METHODS, Method, method_named
 from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.quiet import silence
 from bloop_proofs.runner import try_law
-from bloop_proofs.subject import ProtocolError, StepRaised, Subject
+from bloop_proofs.subject import Subject
+from bloop_proofs.trials import breaks
 
 EXAMPLES = 12
 """How many inputs an ordinary law is tried on to learn which mistakes break it."""
@@ -127,13 +128,5 @@ def _broken_by(law: Law, method: Method) -> Iterator[Mistake]:
     try_law(listening, method.right, examples=max(1, EXAMPLES // law.cost), seed=0)
     for mistake in method.mistakes:
         subject = Subject(mistake.step, method.right.framework, method.signature)
-        if any(_breaks(law, subject, case) for case in cases):
+        if any(breaks(law, subject, case) for case in cases):
             yield mistake
-
-
-def _breaks(law: Law, subject: Subject, case: Case) -> bool:
-    try:
-        law.check(subject, case)
-    except (LawViolation, StepRaised, ProtocolError):
-        return True
-    return False

@@ -1,8 +1,8 @@
 """Naming the known mistakes that a subject makes."""
 
 from bloop_proofs.methods import METHODS
-from bloop_proofs.mistakes.diagnosis import explanations
-from bloop_proofs.report import Diagnosis
+from bloop_proofs.mistakes.diagnosis import Explanation, explanations
+from bloop_proofs.report import Diagnosis, Named
 from bloop_proofs.subject import Subject
 
 
@@ -21,10 +21,20 @@ def diagnose(subject: Subject, *, seed: int) -> tuple[Diagnosis, ...]:
         >>> diagnose(subject, seed=0)[0].mend
         'Divide by the squared norm, ||ema||^2.'
     """
+    return tuple(map(said, explained(subject, seed=seed)))
+
+
+def explained(subject: Subject, *, seed: int) -> list[Explanation]:
+    """Return the same as mistakes of the catalogue."""
     method, framework = METHODS[subject.method.name], subject.framework
     dtypes, mutable = framework.dtypes(), not framework.immutable
     probes = method.probes(method.right, subject.takes, dtypes, mutable, seed)
     if subject.domain:
         probes = probes.within(subject)
-    found = explanations(subject, method.mistakes, probes)
-    return tuple(Diagnosis(mistake.name, mistake.where, mistake.mend) for mistake in found)
+    return explanations(subject, method.mistakes, probes)
+
+
+def said(found: Explanation) -> Diagnosis:
+    """Return an explanation in words."""
+    first, *more = (Named(m.name, m.where, m.mend) for m in found.mistakes)
+    return Diagnosis(*first, found.share, found.proved, tuple(more))

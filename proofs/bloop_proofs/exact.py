@@ -42,16 +42,6 @@ def equation_5(main: Vector, aux: Vector, ema: Vector, lam: float) -> Vector:
     return plus(main, lam, off(aux, [ema]))
 
 
-def equation_6(
-    gradients: Sequence[Vector], span: Sequence[Vector], lams: Sequence[float]
-) -> Vector:
-    """Return g_0 + sum_k lam_k pi(g_k; the first k references)."""
-    total, *others = gradients
-    for k, (gradient, lam) in enumerate(zip(others, lams, strict=True), start=1):
-        total = plus(total, lam, off(gradient, span[:k]))
-    return total
-
-
 def moved(ema: Vector, main: Vector, rho: float) -> Vector:
     """Return (1 - rho) e + rho g_main."""
     return plus([(1 - Fraction(rho)) * x for x in ema], rho, main)

@@ -47,7 +47,7 @@ def to_junit(report: Report) -> str:
     for result in report.results:
         _add_case(suite, report.method, result)
     if report.diagnosis:
-        lines = (f"{d.name} ({d.where}): {d.mend}" for d in report.diagnosis)
+        lines = filter(None, (report.summary, *map(str, report.diagnosis), report.left))
         ET.SubElement(suite, "system-out").text = _legal("\n".join(lines))
     suites = ET.Element("testsuites")
     suites.append(suite)
@@ -85,7 +85,10 @@ def _add_case(suite: ET.Element, method: str, result: Result) -> None:
         about = {"type": result.status, "message": _legal(result.message)}
         failure = ET.SubElement(case, "failure", about)
         theorem = f"{result.law} ({result.equation}): {result.statement}"
-        failure.text = _legal(f"{theorem}\n{result.counterexample}".rstrip())
+        broken_on = f"broken on {result.share:.0%} of the inputs" if result.share else ""
+        worst = f"largest violation: {result.largest}" if result.largest else ""
+        parts = (theorem, broken_on, worst, result.counterexample)
+        failure.text = _legal("\n".join(filter(None, parts)))
 
 
 def _legal(text: str) -> str:

@@ -16,7 +16,15 @@ Check = Callable[[Any, Case], None]
 
 
 class LawViolation(AssertionError):
-    """A subject broke a law; the message says what was measured and what was required."""
+    """A subject broke a law; the message says what was measured and what was required.
+
+    ``excess`` is the measured distance over the allowed one, 0 where nothing was measured.
+    """
+
+    def __init__(self, message: str, excess: float = 0.0) -> None:
+        """Keep the message and the excess."""
+        super().__init__(message)
+        self.excess = excess
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,12 @@ class Failure:
     @property
     def refuses(self) -> bool:
         """Whether the step said that it does not take such inputs."""
-        return isinstance(self.error.__cause__, TypeError | NotImplementedError)
+        return refuses(self.error)
+
+
+def refuses(error: Exception) -> bool:
+    """Whether a step that raised has said that it does not take such inputs."""
+    return isinstance(error.__cause__, TypeError | NotImplementedError)
 
 
 def law(

@@ -11,12 +11,14 @@ import numpy as np
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from bloop_proofs.cases import Case
-from bloop_proofs.diagnosis import diagnose
+from bloop_proofs.diagnosis import explained, said
 from bloop_proofs.domain import OutsideDomain, declared
 from bloop_proofs.frameworks import framework_named
 from bloop_proofs.gradients import times
 from bloop_proofs.law import Failure, Law, LawViolation, laws_named
 from bloop_proofs.methods import method_named
+from bloop_proofs.mistakes.reading import read_off
+from bloop_proofs.notes import SURVEYED, Notes
 from bloop_proofs.quiet import SETTINGS, apart, silence
 from bloop_proofs.report import Report, Result, Status
 from bloop_proofs.source import Source, source_of
@@ -97,18 +99,22 @@ def check_implementation(
         with contextlib.suppress(StepRaised, LeafError):
             subject.of(ordinary(subject))
         results: list[Result] = []
+        notes = Notes(subject)
         for law in chosen:
             if why := hopeless(results):
                 result = untried(law, why)
             else:
-                result = _judge(law, subject, source, examples, seed, expected.get(law.name))
+                result = _judge(law, notes, source, examples, seed, expected.get(law.name))
             results.append(result)
             if progress:
                 progress(result)
-        failed = any(result.status in ("failed", "xfailed") for result in results)
-        diagnosis = diagnose(subject, seed=seed) if failed else ()
-    found = tuple(results)
-    return Report(source.name, framework, seed, examples, found, diagnosis, method, subject.domain)
+        found = explained(subject, seed=seed) if notes.shares else []
+        groups = notes.grouped(found[0].mistakes if found else ())
+        unknown = notes.shares and not any(entry.proved for entry in found)
+        reading = read_off(subject, known.right) if unknown else ""
+    judged = (source.name, framework, seed, examples, tuple(results), tuple(map(said, found)))
+    told = (notes.summary, groups, groups.pop(""), source.location, reading)
+    return Report(*judged, method, subject.domain, *told)
 
 
 def subject_in(assume: str | Iterable[str], subject: Subject) -> Subject:
@@ -171,7 +177,7 @@ def untried(law: Law, why: str) -> Result:
 
 def _judge(
     law: Law,
-    subject: Subject,
+    notes: Notes,
     source: Source,
     examples: int,
     seed: int,
@@ -179,7 +185,8 @@ def _judge(
 ) -> Result:
     """Try one law and say what came of it."""
     started = time.perf_counter()
-    tried, failure = try_law(law, subject, examples=max(1, examples // law.cost), seed=seed)
+    subject, most = notes.subject, max(1, examples // law.cost)
+    tried, failure = try_law(notes.tried(law), subject, examples=most, seed=seed)
     status: Status = "passed" if expected is None else "xpassed"
     message = "" if expected is None else f"expected to fail, but holds: {expected}"
     counterexample = ""
@@ -189,12 +196,14 @@ def _judge(
         status, message = "skipped", f"step refuses {law.may_refuse}: {failure.error}"
     elif failure is not None:
         status = "failed" if expected is None else "xfailed"
-        message = " ".join(str(failure.error).split())
+        try_law(notes.surveyed(law), subject, examples=min(most, SURVEYED), seed=seed)
+        message = notes.said(law, failure)
         message = message if expected is None else f"expected, {expected}: {message}"
         counterexample = source.counterexample(law, failure, subject)
     seconds = time.perf_counter() - started
     form = (law.name, law.group, law.equation, law.statement)
-    return Result(*form, status, message, counterexample, tried, seconds)
+    worst, share = notes.largest(law), notes.shares.get(law.name, 0.0)
+    return Result(*form, status, message, counterexample, tried, seconds, worst, share)
 
 
 def _may_refuse(law: Law, subject: Subject) -> bool:

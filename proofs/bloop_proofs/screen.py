@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bloop_proofs.report import Report, Result
 
-MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 5, 16, 110
+MOST_LAWS, MOST_LINES, MOST_CHARACTERS = 3, 16, 110
 """What fits on one screen: broken laws, lines of a counterexample, characters of a message."""
 
 
@@ -30,8 +30,12 @@ def show(report: Report, console: Console, *, verbose: bool = False, stopped: bo
         if len(broken) > MOST_LAWS:
             console.print(f"and {len(broken) - MOST_LAWS} more broken laws (--verbose lists them)")
         _show_exceptions(report, console)
+    if report.summary:
+        console.print(report.summary, markup=False, highlight=False)
     _show_diagnosis(report, console)
     for result in broken if verbose else broken[:1]:
+        if result.largest:
+            console.print(f"largest violation: {result.largest}", markup=False, highlight=False)
         _show_counterexample(result, console, most=None if verbose else MOST_LINES)
     counts = ", ".join(f"{count} {status}" for status, count in report.count().items())
     verdict = "STOPPED" if stopped else "PASSED" if report.passed else "FAILED"
@@ -100,5 +104,8 @@ def _show_counterexample(result: Result, console: Console, *, most: int | None) 
 
 def _show_diagnosis(report: Report, console: Console) -> None:
     for rank, entry in enumerate(report.diagnosis[:3]):
-        lead = "The outputs are those of a known mistake" if rank == 0 else "or of"
-        console.print(f"{lead}: {entry.name} ({entry.where}). {entry.mend}", markup=False)
+        console.print(f"{'or ' * (rank > 0)}{entry}", markup=False)
+    if report.left:
+        console.print(report.left, markup=False, highlight=False)
+    if report.reading:
+        console.print(f"on one input: {report.reading}", markup=False)

@@ -2,10 +2,11 @@
 
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ class LoadError(ValueError):
 class Source:
     """A name for a subject, and the lines of Python that bring it into scope as ``step``.
 
-    ``helpers`` are the functions of ``bloop_proofs`` that the lines call.
+    ``helpers`` are the functions of ``bloop_proofs`` that the lines call, ``location`` is the file
+    and line of the subject's definition where it can be told.
     """
 
     name: str
     lines: tuple[str, ...]
     helpers: tuple[str, ...] = ()
+    location: str = ""
 
     def counterexample(self, law: Law, failure: Failure, subject: Subject) -> str:
         """Return a program that shows a failure: it raises what the subject broke."""
@@ -48,6 +51,22 @@ class Source:
 
 def source_of(step: Any) -> Source:
     """Return the source of a callable, as far as it can be told."""
+    return replace(_source_of(step), location=_location(step))
+
+
+def _location(step: Any) -> str:
+    """Return the file and line of a callable, the file from here where it lies below."""
+    try:
+        found = inspect.unwrap(step)
+        found = found if inspect.isroutine(found) or inspect.isclass(found) else type(found)
+        path, (_, line) = Path(inspect.getsourcefile(found) or ""), inspect.getsourcelines(found)
+    except (TypeError, OSError, ValueError):
+        return ""
+    here = Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{max(line, 1)}"
+
+
+def _source_of(step: Any) -> Source:
     source = getattr(step, "__bloop_source__", None)
     if isinstance(source, Source):
         return source

@@ -5,8 +5,9 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,12 +21,18 @@ from bloop_proofs.junit import to_junit
 from bloop_proofs.law import laws_named
 from bloop_proofs.methods import METHODS, method_named
 from bloop_proofs.report import Report, Result
+from bloop_proofs.sarif import to_sarif
 from bloop_proofs.screen import show
 from bloop_proofs.serving import FAULT, Request, Stopped, reasons_in
 from bloop_proofs.subject import ProtocolError
 
 LEAST_COLUMNS = 20
 """A narrower screen has no room for a table."""
+
+WRITERS: Mapping[str, Callable[[Report], str]] = MappingProxyType(
+    {"json": lambda report: report.to_json() + "\n", "junit": to_junit, "sarif": to_sarif}
+)
+"""The forms in which the whole report is written to a file, by the options that ask for it."""
 
 
 class CallError(ValueError):
@@ -64,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write it there as JUnit XML")
+    parser.add_argument("--sarif", type=Path, metavar="FILE", help="write it there as SARIF 2.1.0")
     parser.add_argument(
         "--expected-failures", type=Path, metavar="FILE", help='JSON: {"law": "reason", ...}'
     )
@@ -87,15 +95,14 @@ def run(args: argparse.Namespace) -> int:
         if args.list or args.explain:
             text = explained(args.explain, args.method) if args.explain else listed(args.method)
             return _write(lambda: text + "\n")
-        for name in ("json", "junit"):
+        for name in WRITERS:
             if path := getattr(args, name):
                 check_writable(path)
                 setattr(args, name, path.absolute())  # a subject may change the directory
         report = _judge(args, known)
-        if args.json:
-            write_atomically(args.json, report.to_json() + "\n")
-        if args.junit:
-            write_atomically(args.junit, to_junit(report))
+        for name, written in WRITERS.items():
+            if path := getattr(args, name):
+                write_atomically(path, written(report))
         return _print(report, args) or int(not report.passed)
     except (ValueError, ProtocolError, OSError) as error:
         return _complain(str(error), 2)
@@ -156,7 +163,7 @@ def _judge(args: argparse.Namespace, known: list[Result]) -> Report:
     if args.vectors and args.assume:
         raise CallError("golden vectors are judged as they are: give no --assume with --vectors")
     if args.vectors and args.method != "bloop":
-        raise CallError("golden vectors are Bloop's: give no --method with --vectors")
+        raise CallError("outputs say what method they are of: give no --method with --vectors")
     if not args.timeout > 0:
         raise CallError(f"--timeout must be more than 0 seconds; found {args.timeout:g}")
     if args.vectors:

@@ -54,9 +54,19 @@ def test_a_failure_holds_the_law_and_the_counterexample() -> None:
     assert failure.text == "a-law (eq. 5): d = d.\nimport x"
 
 
+def test_a_failure_says_how_large_and_how_often_it_is() -> None:
+    result = Result("a-law", "paper", "eq. 5", "d = d.", "failed", largest="found 9", share=0.25)
+    (failure,) = parsed(Report("mine:step", "numpy", 0, 100, (result,))).iter("failure")
+    assert (failure.text or "").splitlines()[1:] == [
+        "broken on 25% of the inputs",
+        "largest violation: found 9",
+    ]
+
+
 def test_the_suite_says_what_was_judged_and_found() -> None:
     found = Diagnosis("mixes", "eq. 5", "Project.")
-    suite = parsed(report_of("failed", diagnosis=(found,), domain=declared("rho<1,real")))
+    domain, said = declared("rho<1,real"), "wrong only here"
+    suite = parsed(report_of("failed", diagnosis=(found,), domain=domain, summary=said))
     assert {entry.get("name"): entry.get("value") for entry in suite.iter("property")} == {
         "method": "bloop",
         "framework": "torch",
@@ -65,7 +75,11 @@ def test_the_suite_says_what_was_judged_and_found() -> None:
         "assume": "real,rho<1",
         "verdict": "wrong, for real leaves, rho < 1",
     }
-    assert suite.findtext("system-out") == "mixes (eq. 5): Project."
+    assert (suite.findtext("system-out") or "").splitlines() == [
+        "wrong only here",
+        "is: mixes (eq. 5): Project.",
+        "it explains all broken laws, 1 of them",
+    ]
 
 
 def test_what_xml_cannot_hold_is_written_as_python_does() -> None:

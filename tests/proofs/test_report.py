@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from bloop_proofs import LAWS, Diagnosis, Report, Result, check_implementation
-from bloop_proofs.report import Status
+from bloop_proofs.report import Named, Status
 from tests.proofs.subjects import ROOT, breaks_every_law, example, forgets_the_projection
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
@@ -50,7 +50,14 @@ def test_the_json_is_valid_and_says_what_the_report_says(step: Any) -> None:
         stored["seed"],
         stored["examples"],
         tuple(Result(**result) for result in stored["results"]),
-        tuple(Diagnosis(**entry) for entry in stored["diagnosis"]),
+        tuple(
+            Diagnosis(**{**entry, "also": tuple(Named(**other) for other in entry["also"])})
+            for entry in stored["diagnosis"]
+        ),
+        summary=stored["summary"],
+        explained={name: tuple(laws) for name, laws in stored["explained"].items()},
+        remaining=tuple(stored["remaining"]),
+        location=stored["location"],
     )
     assert again == report
 
@@ -78,12 +85,38 @@ def test_a_failing_report_prints_one_screen() -> None:
     assert len(report.broken) == len(LAWS)
     assert sum(-(-len(line) // 100) for line in printed) <= 40, "lines of 100 columns"
     assert printed[0] == f"tests.proofs.subjects:breaks_every_law: {len(LAWS)} failed"
-    assert [line.split()[0] for line in printed[1:6]] == [law.name for law in LAWS[:5]]
-    assert printed[6] == f"  and {len(LAWS) - 5} more"
+    assert printed[1] == f"wrong on every input of {LAWS[0].name}"
+    named = [line.split()[0] for line in printed if line.startswith("  ") and " failed: " in line]
+    assert named == [law.name for law in LAWS[:5]]
+    assert printed[3].startswith("    largest: ")
+    assert f"  and {len(LAWS) - 5} more" in printed
     assert str(report).endswith(report.results[0].counterexample)
 
 
 def test_a_report_prints_the_likeliest_diagnosis() -> None:
     known = tuple(Diagnosis(f"mistake-{i}", "eq. 5", f"mend {i}.") for i in range(2))
-    assert "most likely: mistake-0 (eq. 5): mend 0." in str(report_of("failed", diagnosis=known))
+    assert "is: mistake-0 (eq. 5): mend 0." in str(report_of("failed", diagnosis=known))
     assert "mistake-1" not in str(report_of("failed", diagnosis=known))
+
+
+def test_a_report_says_what_is_left_when_the_named_mistake_is_mended() -> None:
+    known = (Diagnosis("mistake", "eq. 5", "mend."),)
+    for remaining, said in (
+        ((), "it explains all broken laws, 2 of them"),
+        (("law-1",), "if this is mended, 1 of 2 broken laws remain: law-1"),
+    ):
+        report = report_of("failed", "failed", diagnosis=known, remaining=remaining)
+        assert said in str(report).splitlines()
+    assert not report_of("failed", "failed").left
+    two = (Diagnosis("first", "eq. 5", "mend.", also=(Named("second", "eq. 6", "mend."),)),)
+    explained = {"first": ("law-0",), "second": (), "together": ("law-1",)}
+    report = report_of("failed", "failed", diagnosis=two, explained=explained)
+    assert report.left == "of 2 broken laws explained: first 1, together 1"
+
+
+def test_what_is_not_proved_is_only_like_a_known_mistake() -> None:
+    found = Diagnosis("mixes", "eq. 5", "Project.", 0.826, False, (Named("slow", "eq. 6", "Run."),))
+    assert str(found) == (
+        "like: mixes (eq. 5; explains 83% of what is wrong): Project.\n  with slow (eq. 6): Run."
+    )
+    assert found.names == ("mixes", "slow")

@@ -12,13 +12,15 @@ import bloop_ref
 from bloop_proofs import vectors
 from bloop_proofs.methods import BLOOP
 from bloop_proofs.tolerances import norm
-from bloop_proofs.vectors import bounds, encoding
 from bloop_proofs.vectors.comparing import violation
-from bloop_proofs.vectors.formats import FORMATS, nearest
+from bloop_proofs.vectors.formats import FORMATS
 from bloop_proofs.vectors.model import Golden
 from bloop_ref.gramian import MOST_APART
+from tests.golden import bloop, bounds
+from tests.golden.encoding import document
+from tests.golden.rounding import nearest
 
-CASES = vectors.golden()
+CASES = bloop()
 
 
 # What the vectors say
@@ -110,10 +112,10 @@ def test_no_two_vectors_of_a_step_lie_farther_apart_than_is_promised() -> None:
 
 
 def test_vectors_come_from_the_seed_alone() -> None:
-    before = encoding.document(vectors.golden())
-    vectors.golden.cache_clear()
-    assert encoding.document(vectors.golden()) == before
-    assert encoding.document(vectors.golden(1)) != before
+    before = document(bloop())
+    bloop.cache_clear()
+    assert document(bloop()) == before
+    assert document(bloop(1)) != before
 
 
 # How they judge
@@ -148,7 +150,7 @@ def by_reference(vector: np.ndarray, span: np.ndarray) -> np.ndarray:
 def test_right_spans_are_right(
     project: Callable[[np.ndarray, np.ndarray], np.ndarray], seed: int
 ) -> None:
-    chosen = [c for c in vectors.golden(seed) if c.dtype in ("float64", "float32")]
+    chosen = [c for c in bloop(seed) if c.dtype in ("float64", "float32")]
     for case in chosen:
         x = {name: table.astype(case.dtype) for name, table in case.inputs.items()}
         if case.kind == "projection":

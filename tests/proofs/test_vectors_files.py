@@ -10,14 +10,17 @@ import pytest
 
 from bloop_proofs import vectors
 from bloop_proofs.report import Report
-from bloop_proofs.vectors import encoding, plain
+from bloop_proofs.vectors import plain
 from bloop_proofs.vectors.model import FORMAT, Golden
 from bloop_ref.cli import main
+from tests.golden import beside, bloop
+from tests.golden.__main__ import contents
+from tests.golden.encoding import document, encode
 
 ROOT = Path(__file__).parents[2]
 CASES = vectors.golden()
 SCHEMA = json.loads(vectors.schema())
-FEW_HUNDRED_KILOBYTES = 400_000
+FEW_HUNDRED_KILOBYTES = 600_000
 
 
 @pytest.fixture(scope="module")
@@ -32,35 +35,63 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_files_are_small_and_complete_and_nothing_else_is_left(folder: Path) -> None:
-    names = ["bloop-vectors.json", "bloop-vectors.schema.json", "bloop-vectors.txt"]
-    assert sorted(path.name for path in folder.iterdir()) == names
+    names = [f"{of}-vectors.{form}" for of in ("bloop", "methods") for form in ("json", "txt")]
+    assert sorted(path.name for path in folder.iterdir()) == [*names, "vectors.schema.json"]
     assert all(path.stat().st_size < FEW_HUNDRED_KILOBYTES for path in folder.iterdir())
+
+
+def test_what_is_shipped_is_what_is_made(folder: Path) -> None:
+    for name, content in contents():
+        same = (folder / name).read_text(encoding="utf-8") == content
+        assert same, f"{name}: run python -m tests.golden"
 
 
 def test_json_is_what_the_schema_says(folder: Path) -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
     validator.check_schema(SCHEMA)
-    document = json.loads((folder / "bloop-vectors.json").read_text())
-    validator.validate(document)
-    case = document["cases"][0]
+    for name in ("methods-vectors.json", "bloop-vectors.json"):
+        stored = json.loads((folder / name).read_text())
+        validator.validate(stored)
+        assert stored["count"] == len(stored["cases"])
+        flags = {flag for case in stored["cases"] for flag in case["flags"]}
+        assert flags == set(stored["notes"])
+    case = stored["cases"][0]
     for wrong in (
         {**case, "dtype": "float8"},
         {**case, "kind": "trajectory"},
         {**case, "inputs": {**case["inputs"], "lam": "0.5"}},
-        {name: value for name, value in case.items() if name != "tolerances"},
+        {**case, "kind": "mgda"},
+        {**case, "flags": ["no flag"]},
+        *({key: value for key, value in case.items() if key != name} for name in case),
     ):
-        assert not validator.is_valid({"format": FORMAT, "cases": [wrong]})
-    assert not validator.is_valid({**document, "format": FORMAT + 1})
+        assert not validator.is_valid({**stored, "cases": [wrong]})
+    assert not validator.is_valid({**stored, "format": FORMAT + 1})
 
 
 def test_json_reads_back_bit_for_bit(folder: Path) -> None:
-    loaded = vectors.load(folder / "bloop-vectors.json")
-    assert [encoding.encode(case) for case in loaded] == [encoding.encode(case) for case in CASES]
-    for found, required in zip(loaded, CASES, strict=True):
-        assert found.shapes == required.shapes
+    loaded = [vectors.load(folder / f"{name}-vectors.json") for name in ("bloop", "methods")]
+    made = (*bloop(), *beside())
+    assert vectors.golden() == CASES
+    for found, required in zip([case for some in loaded for case in some], made, strict=True):
+        assert encode(found) == encode(required)
         for tables in ("inputs", "outputs", "tolerances"):
             for name, table in getattr(required, tables).items():
                 assert getattr(found, tables)[name].tobytes() == table.tobytes()
+
+
+def numbers(value: Any) -> list[float]:
+    """Return all numbers of a JSON value, hexadecimal ones as what they stand for."""
+    if isinstance(value, dict | list):
+        entries = value.values() if isinstance(value, dict) else value
+        return [x for entry in entries for x in numbers(entry)]
+    return [float.fromhex(value) if isinstance(value, str) else float(value)]
+
+
+@pytest.mark.parametrize("name", ["bloop", "methods"])
+def test_decimal_numbers_are_the_hexadecimal_ones(name: str, folder: Path) -> None:
+    for case in json.loads((folder / f"{name}-vectors.json").read_text())["cases"]:
+        for tables in ("inputs", "outputs", "tolerances"):
+            assert numbers(case["decimal"][tables]) == numbers(case[tables])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +103,7 @@ def test_json_reads_back_bit_for_bit(folder: Path) -> None:
         '{"format": 2}',
         '{"format": 1}',
         '{"format": 1, "cases": [{}]}',
-        encoding.document(CASES[:1]).replace('"dtype":"float64"', '"dtype":"float8"'),
+        document(CASES[:1]).replace('"dtype":"float64"', '"dtype":"float8"'),
     ],
 )
 def test_load_refuses_what_is_no_vectors_file(content: str, tmp_path: Path) -> None:
@@ -87,7 +118,7 @@ def test_load_refuses_what_is_no_vectors_file(content: str, tmp_path: Path) -> N
 
 def as_json(cases: list[Golden]) -> dict[str, Any]:
     """Return the golden outputs themselves as an outputs file."""
-    encoded = {case.id: encoding.encode(case)["outputs"] for case in cases}
+    encoded = {case.id: encode(case)["outputs"] for case in cases}
     return {"format": FORMAT, "outputs": encoded}
 
 
@@ -107,12 +138,12 @@ def judged(content: str | dict[str, Any], folder: Path) -> Report:
 
 
 def test_right_outputs_pass_in_every_form(tmp_path: Path) -> None:
-    document = as_json(list(CASES))
-    jsonschema.Draft202012Validator(SCHEMA).validate(document)
-    for content in (document, as_text(list(CASES))):
+    stored = as_json(list(CASES))
+    jsonschema.Draft202012Validator(SCHEMA).validate(stored)
+    for content in (stored, as_text(list(CASES))):
         report = judged(content, tmp_path)
         assert report.passed
-        assert report.count() == {"passed": 36}
+        assert report.count() == {"passed": 71}
         assert report.examples == len(CASES)
     few_digits = judged(as_text(list(CASES), "%.9g"), tmp_path)
     assert {result.law.rpartition("-")[2] for result in few_digits.broken} >= {
@@ -126,11 +157,11 @@ def test_right_outputs_pass_in_every_form(tmp_path: Path) -> None:
 def test_the_tolerance_is_the_bound(factor: float, tmp_path: Path) -> None:
     case = next(case for case in CASES if case.id == "steps-flat-float64")
     group = [other for other in CASES if (other.group, other.dtype) == (case.group, case.dtype)]
-    document = as_json(group)
+    stored = as_json(group)
     row = case.outputs["direction"][0].copy()
     row[0] += factor * case.tolerances["direction"].item()
-    document["outputs"][case.id]["direction"] = [row.tolist()]
-    report = judged(document, tmp_path)
+    stored["outputs"][case.id]["direction"] = [row.tolist()]
+    report = judged(stored, tmp_path)
     assert report.passed == (factor < 1)
     if factor > 1:
         (broken,) = report.broken
@@ -146,12 +177,14 @@ def test_groups_and_dtypes_without_outputs_are_skipped(tmp_path: Path) -> None:
     chosen = [c for c in chosen if (c.group, c.dtype) != ("scales", "float32")]
     report = judged(as_text(chosen), tmp_path)
     assert report.passed
-    assert report.count() == {"passed": 7, "skipped": 7}
+    assert report.count() == {"passed": 7, "skipped": 8}
     skipped = {
         result.law: result.message for result in report.results if result.status == "skipped"
     }
     assert skipped["hierarchies"] == "no outputs for its 34 cases"
+    assert skipped["methods-beside"] == f"no outputs for its {len(beside())} cases"
     assert set(skipped) == {
+        "methods-beside",
         "scales-float32",
         "hierarchies",
         "projections",

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bloop_proofs.tolerances import unit_roundoff
-from bloop_proofs.vectors.formats import FORMATS, nearest
+from bloop_proofs.vectors.formats import FORMATS
+from tests.golden.rounding import nearest
 
 REAL = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32}
 

@@ -1,12 +1,13 @@
 """Comparing what a subject returned with what a law requires, within the derived bounds."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from bloop_proofs.cases import Case
-from bloop_proofs.law import LawViolation, require
+from bloop_proofs.law import LawViolation
 from bloop_proofs.subject import Output, Subject, flat
 from bloop_proofs.tolerances import norm
 
@@ -75,20 +76,54 @@ def require_close(what: str, found: np.ndarray, required: np.ndarray, bound: flo
     if found.shape != required.shape:
         raise LawViolation(f"{what} must have {required.size} entries; found {found.size}")
     if not np.all(np.isfinite(found)):
-        raise LawViolation(f"{what} must be finite, {_show(required)}; found {_show(found)}")
+        shown, seen = _shown(required, found)
+        like = f", {shown}" if np.all(np.isfinite(required)) else ""
+        raise LawViolation(f"{what} must be finite{like}; found {seen}", math.inf)
     distance = norm(found - required)
     if not distance <= bound:  # printing vectors costs more than comparing them
+        shown, seen = _shown(required, found)
         raise LawViolation(
-            f"{what} must be {_show(required)} within {bound:.3g}; "
-            f"found {_show(found)}, at a distance of {distance:.3g}"
+            f"{what} must be {shown} within {bound:.3g}; "
+            f"found {seen}, at a distance of {distance:.3g}",
+            distance / bound if bound else math.inf,
         )
 
 
 def require_small(what: str, found: float, bound: float) -> None:
     """Raise unless a number is 0 within a bound."""
-    require(abs(found) <= bound, f"{what} must be 0 within {bound:.3g}; found {found:.6g}")
+    if not abs(found) <= bound:
+        raise LawViolation(
+            f"{what} must be 0 within {bound:.3g}; found {found:.6g}",
+            abs(found) / bound if bound and found == found else math.inf,
+        )
 
 
-def _show(vector: np.ndarray) -> str:
-    entries = ", ".join(f"{x:.6g}" for x in vector[:6])
-    return f"[{entries}{', ...' if vector.size > 6 else ''}]"
+MOST = 6
+"""So many entries of a vector are shown."""
+
+
+def _shown(required: np.ndarray, found: np.ndarray) -> tuple[str, str]:
+    """Return two vectors that differ, where they do and with the digits that it takes to see it.
+
+    Example:
+        >>> _shown(np.array([0.0, 2.0]), np.array([0.0, 2.0000001]))
+        ('[0, 2]', '[0, 2.0000001]')
+        >>> _shown(np.zeros(9), np.eye(9)[7])
+        ('[..., 0, 0, 0, 0, 0, 0]', '[..., 0, 0, 0, 0, 1, 0]')
+    """
+    start = 0
+    apart = np.flatnonzero(~(np.abs(found - required) <= 0))
+    if apart.size and apart[0] >= MOST:
+        farthest = int(np.argmax(np.nan_to_num(np.abs(found - required), nan=np.inf)))
+        start = min(farthest, required.size - MOST)
+    for digits in range(6, 18):
+        shown, seen = _show(required, start, digits), _show(found, start, digits)
+        if shown != seen:
+            break
+    return shown, seen
+
+
+def _show(vector: np.ndarray, start: int, digits: int) -> str:
+    entries = [f"{x:.{digits}g}" for x in vector[start : start + MOST]]
+    before, after = start > 0, start + MOST < vector.size
+    return f"[{', '.join([*['...'] * before, *entries, *['...'] * after])}]"

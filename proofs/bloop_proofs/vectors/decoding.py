@@ -75,6 +75,8 @@ def _golden(case: dict[str, Any]) -> Golden:
         tables("inputs", kind.inputs),
         tables("outputs", kind.outputs),
         tables("tolerances", kind.tolerances),
+        case.get("comment", ""),
+        tuple(case.get("flags", ())),
     )
 
 

@@ -1,53 +1,57 @@
-"""Naming the mistake behind wrong outputs: a known one that gives the same on every step."""
+"""Naming the mistakes behind wrong outputs, as for a step: what is shown is read from a file."""
 
 from collections.abc import Sequence
 
-from bloop_proofs.frameworks import FRAMEWORKS
-from bloop_proofs.methods import BLOOP
-from bloop_proofs.mistakes.mistake import Mistake
+import numpy as np
+
+from bloop_proofs.diagnosis import said
+from bloop_proofs.methods import METHODS
+from bloop_proofs.mistakes.diagnosis import explained
+from bloop_proofs.mistakes.evidence import Evidence
+from bloop_proofs.mistakes.looks import Probe, Probes, Seen, values
 from bloop_proofs.quiet import silence
 from bloop_proofs.report import Diagnosis
-from bloop_proofs.subject import ProtocolError, StepRaised, Subject
-from bloop_proofs.vectors.comparing import alike, violation
-from bloop_proofs.vectors.model import Golden, Outputs
-from bloop_proofs.vectors.running import run
+from bloop_proofs.vectors.model import BESIDE, Found, Golden, Outputs
+from bloop_proofs.vectors.running import inputs
 
 DTYPES = ("float64", "float32", "complex128", "complex64")
 """Where mistakes are told apart: rounding in half precision hides the differences of many."""
+GROUPS = {"bloop": ("steps", "scales")}
+"""The groups in which a method's mistakes are told apart, if it is not the one of its name."""
+ORDINARY = {"SeveralLeaves", "Conflict", "OrderOfLines"}
+"""The flags of cases on which the simplest code computes every formula."""
 
 
 def explanations(
     cases: Sequence[Golden], found: Outputs, wrong: Sequence[Golden]
 ) -> tuple[Diagnosis, ...]:
-    """Return the known mistakes that give what was found for all single steps of one dtype.
-
-    It is the first dtype with a wrong step. Of the steps that a mistake gets wrong, most must be
-    wrong here: a mistake of rounding resembles all that is nearly right.
-    """
-    wrong_ids = {case.id for case in wrong}
-    groups = ("steps", "scales")
-    dtype = next((c.dtype for c in wrong if c.group in groups and c.dtype in DTYPES), None)
-    steps = [c for c in cases if c.group in groups and c.dtype == dtype and c.id in found]
-    with silence():
-        return tuple(
-            Diagnosis(mistake.name, mistake.where, mistake.mend)
-            for mistake in BLOOP.mistakes
-            if steps and _explains(mistake, steps, found, wrong_ids)
-        )
+    """Return the known mistakes that give what was found for the steps of every method."""
+    diagnoses: list[Diagnosis] = []
+    for name in ("bloop", *BESIDE):
+        groups = GROUPS.get(name, (name,))
+        steps = [c for c in cases if c.group in groups and c.dtype in DTYPES and c.id in found]
+        if any(case in wrong for case in steps):
+            with silence():
+                diagnoses += _explained(name, steps, found)
+    return tuple(diagnoses)
 
 
-def _explains(
-    mistake: Mistake, steps: Sequence[Golden], found: Outputs, wrong_ids: set[str]
-) -> bool:
-    shared = alone = 0
+def _explained(name: str, steps: Sequence[Golden], found: Outputs) -> list[Diagnosis]:
+    method, seen = METHODS[name], {}
+    ordinary: list[Probe] = []
+    special: list[Probe] = []
     for case in steps:
-        try:
-            outputs = run(Subject(mistake.step, FRAMEWORKS["numpy"], mistake.method), case)
-        except (StepRaised, ProtocolError):
-            return False
-        if not alike(case, outputs, found[case.id], mistake.unit):
-            return False
-        if violation(case, outputs):
-            shared += case.id in wrong_ids
-            alone += case.id not in wrong_ids
-    return shared > alone
+        for t, given in enumerate(inputs(case, method.signature)):
+            probe = Probe(values, given, method.right)
+            seen[probe] = _seen(case, found[case.id], t)
+            (ordinary if ORDINARY.issuperset(case.flags) else special).append(probe)
+    # a file of outputs shows nothing of a memory of earlier calls
+    functions = tuple(mistake for mistake in method.mistakes if not mistake.remembers)
+    probes = Probes(tuple(ordinary or special), tuple(special), next(iter(seen)))
+    return list(map(said, explained(Evidence(seen, seen.__getitem__), functions, probes)))
+
+
+def _seen(case: Golden, found: Found, t: int) -> Seen:
+    """Return outputs as a look at a step shows them, ``None`` where they are not finite."""
+    rows = (np.asarray(found[name][t], np.float64) for name in case.outputs)
+    return Seen((), tuple(row if np.all(np.isfinite(row)) else None for row in rows))

@@ -2,22 +2,23 @@
 
 import argparse
 import sys
-from importlib import resources
 from pathlib import Path
 
 from bloop_proofs.files import read_text, write_atomically
-from bloop_proofs.vectors import decoding, encoding, plain
-from bloop_proofs.vectors.golden import golden
+from bloop_proofs.vectors import decoding
+from bloop_proofs.vectors.golden import FILES, golden, shipped
 from bloop_proofs.vectors.model import Golden, VectorError
 
 
 def schema() -> str:
     """Return the JSON Schema of golden vectors and of outputs."""
-    return (resources.files("bloop_proofs.vectors") / "schema.json").read_text(encoding="utf-8")
+    return shipped(FILES[-1])
 
 
 def write(directory: str | Path) -> list[Path]:
     """Write the golden vectors as JSON and as plain text, and the JSON Schema, into a folder.
+
+    They are the files that are shipped in ``bloop_proofs/vectors/v1``.
 
     The folder is made where there is none; every file is written as a whole or not at all.
 
@@ -25,22 +26,17 @@ def write(directory: str | Path) -> list[Path]:
         VectorError: the path is a file, or nothing can be written there.
     """
     folder = Path(directory)
-    contents = {
-        "bloop-vectors.json": encoding.document(golden()),
-        "bloop-vectors.txt": plain.text(golden()),
-        "bloop-vectors.schema.json": schema(),
-    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            write_atomically(folder / name, content)
+        for name in FILES:
+            write_atomically(folder / name, shipped(name))
     except FileExistsError as error:
         raise VectorError(f"{folder} must be a folder; found a file") from error
     except OSError as error:
         raise VectorError(f"cannot write to {folder}: {error.strerror or error}") from error
     except ValueError as error:  # a file of that name is a device, say
         raise VectorError(str(error)) from error
-    return [folder / name for name in contents]
+    return [folder / name for name in FILES]
 
 
 def load(path: str | Path) -> tuple[Golden, ...]:

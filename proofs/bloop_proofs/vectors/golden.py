@@ -1,53 +1,53 @@
-"""The golden vectors themselves."""
+"""The golden vectors themselves, which are shipped as files."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
+from importlib import resources
 
-from bloop_proofs.vectors import draw, spans, steps
-from bloop_proofs.vectors.answers import answer
-from bloop_proofs.vectors.formats import FORMATS
-from bloop_proofs.vectors.model import Golden
+from bloop_proofs.vectors import decoding
+from bloop_proofs.vectors.model import FORMAT, Golden
 
-SEED = 0
-"""The seed of the golden vectors that everybody has."""
-
-_DRAWN: Mapping[str, tuple[str, Callable[[draw.Pen], Iterator[draw.Drawn]]]] = MappingProxyType(
-    {
-        "steps": ("step", steps.steps),
-        "trajectories": ("trajectory", draw.trajectories),
-        "hierarchies": ("hierarchy", spans.hierarchies),
-        "projections": ("projection", spans.projections),
-        "scales": ("step", steps.scales),
-        "extremes": ("step", steps.extremes),
-    }
+FILES = (
+    "bloop-vectors.json",
+    "bloop-vectors.txt",
+    "methods-vectors.json",
+    "methods-vectors.txt",
+    "vectors.schema.json",
 )
-"""For every group the kind of its vectors, and where their inputs come from."""
+"""Bloop's vectors and those of the methods beside it, each in two forms, and the JSON Schema."""
 
 
-@lru_cache(maxsize=4)
-def golden(seed: int = SEED) -> tuple[Golden, ...]:
-    """Return the golden vectors of all dtypes and groups.
+def shipped(name: str) -> str:
+    """Return the text of one of the files."""
+    folder = resources.files("bloop_proofs.vectors") / f"v{FORMAT}"
+    return (folder / name).read_text(encoding="utf-8")
 
-    Inputs are drawn from the seed; outputs are the equations' on exact fractions, each
-    number rounded once to its dtype.
+
+@lru_cache(maxsize=1)
+def golden() -> tuple[Golden, ...]:
+    """Return the golden vectors of all methods, dtypes and groups, Bloop's first.
 
     Example:
         >>> first = golden()[0]
         >>> first.id, first.outputs["direction"].tolist()
         ('steps-worked-float64', [[2.5, 3.0]])
+        >>> first.comment, first.flags
+        ('Can be followed on paper.', ())
     """
     return tuple(
-        Golden(
-            f"{group}-{name}-{dtype}",
-            group,
-            kind,
-            dtype,
-            shapes,
-            inputs,
-            *answer(kind, dtype, inputs),
-        )
-        for dtype in FORMATS
-        for group, (kind, inputs_of) in _DRAWN.items()
-        for name, shapes, inputs in inputs_of(draw.Pen(dtype, f"{seed} {group}"))
+        case
+        for name in FILES
+        if name.endswith("-vectors.json")
+        for case in decoding.goldens(shipped(name))
     )
+
+
+@lru_cache(maxsize=1)
+def notes() -> Mapping[str, Mapping[str, str]]:
+    """Return, for every flag, the ``bug`` that a vector finds, its ``effect`` and its ``mend``."""
+    found: dict[str, Mapping[str, str]] = {}
+    for name in FILES:
+        if name.endswith("-vectors.json"):
+            found |= json.loads(shipped(name))["notes"]
+    return found

@@ -8,17 +8,21 @@ from pathlib import Path
 from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.files import read_text
 from bloop_proofs.frameworks import framework_named
-from bloop_proofs.methods import BLOOP
+from bloop_proofs.law import refuses
+from bloop_proofs.methods import method_named
 from bloop_proofs.quiet import silence
 from bloop_proofs.report import Report, Result
 from bloop_proofs.source import source_of
-from bloop_proofs.subject import Step, Subject
+from bloop_proofs.subject import Step, StepRaised, Subject
 from bloop_proofs.vectors import decoding, plain
 from bloop_proofs.vectors.comparing import violation
 from bloop_proofs.vectors.diagnosing import explanations
-from bloop_proofs.vectors.golden import SEED, golden
-from bloop_proofs.vectors.model import GROUPS, Golden, Outputs, VectorError
+from bloop_proofs.vectors.golden import golden, notes
+from bloop_proofs.vectors.model import BESIDE, GROUPS, MORE, Found, Golden, Outputs, VectorError
 from bloop_proofs.vectors.running import run
+
+SEED = 0
+"""Golden vectors were drawn once."""
 
 
 def judge(path: str | Path) -> Report:
@@ -44,17 +48,24 @@ def judge(path: str | Path) -> Report:
             raise VectorError("outputs must be of one golden vector at least; found none")
         results, wrong = _verdicts(golden(), found)
         diagnosis = explanations(golden(), found, wrong)
-        return Report(str(path), "vectors", SEED, len(found), results, diagnosis)
+        answered = [case for case in golden() if case.id in found]
+        said = flagged(wrong, answered)
+        methods = {case.kind if case.kind in BESIDE else "bloop" for case in answered}
+        method = methods.pop() if len(methods) == 1 else "bloop"
+        head = (str(path), "vectors", SEED, len(found), results, diagnosis, method)
+        return Report(*head, summary=said, remaining=None)
     except VectorError as error:
         raise VectorError(f"{path}: {error}") from error
 
 
-def check(step: Step, framework: str = "numpy") -> Report:
+def check(step: Step, framework: str = "numpy", method: str = "bloop") -> Report:
     """Judge a step, as ``check_implementation`` takes it, on the golden steps and trajectories.
+
+    A step of another method may refuse more than two gradients.
 
     Raises:
         StepRaised: the step raises; ``ProtocolError`` where it returns no pair.
-        ValueError: the framework is unknown.
+        ValueError: the framework or the method is unknown, or the method has no golden vectors.
 
     Example:
         >>> def forgets_the_ema(g_main, g_aux, ema, *, lam, rho):
@@ -63,14 +74,41 @@ def check(step: Step, framework: str = "numpy") -> Report:
         >>> report.passed, report.broken[0].law
         (False, 'steps-float64')
     """
-    subject = Subject(step, framework_named(framework), BLOOP.signature)
+    subject = Subject(step, framework_named(framework), method_named(method).signature)
     dtypes = subject.framework.dtypes()
-    chosen = [case for case in golden() if "g_main" in case.inputs and case.dtype in dtypes]
+    kinds = ("step", "trajectory") if method == "bloop" else (method,)
+    chosen = [case for case in golden() if case.kind in kinds and case.dtype in dtypes]
+    if not chosen:
+        raise ValueError(f"method must have golden vectors; found {method!r}, which has none")
     with silence():
-        found = {case.id: run(subject, case) for case in chosen}
+        found = _found(subject, chosen)
         results, wrong = _verdicts(chosen, found)
         diagnosis = diagnose(subject, seed=SEED) if wrong else ()
-    return Report(source_of(step).name, framework, SEED, len(found), results, diagnosis)
+    head = (source_of(step).name, framework, SEED, len(found), results, diagnosis, method)
+    return Report(*head, summary=flagged(wrong, chosen), remaining=None)
+
+
+def _found(subject: Subject, cases: Sequence[Golden]) -> Outputs:
+    """Return the outputs of a subject, which may refuse more than two gradients."""
+    found: dict[str, Found] = {}
+    for case in cases:
+        try:
+            found[case.id] = run(subject, case)
+        except StepRaised as error:
+            if not case.group.endswith(MORE) or not refuses(error):
+                raise
+    return found
+
+
+def flagged(wrong: Sequence[Golden], judged: Sequence[Golden]) -> str:
+    """Return the bug that the flag of all wrong cases is for, where most right ones lack it."""
+    common = set.intersection(*(set(case.flags) for case in wrong)) if wrong else set()
+    right = [case for case in judged if case not in wrong]
+    elsewhere = {flag: sum(flag in case.flags for case in right) for flag in sorted(common)}
+    if not elsewhere or (least := min(elsewhere.values())) > len(right) / 2:
+        return ""
+    flag = next(flag for flag, count in elsewhere.items() if count == least)
+    return f"wrong only where flagged {flag}: {notes()[flag]['bug']}"
 
 
 def _verdicts(cases: Sequence[Golden], found: Outputs) -> tuple[tuple[Result, ...], list[Golden]]:
@@ -89,9 +127,14 @@ def _verdicts(cases: Sequence[Golden], found: Outputs) -> tuple[tuple[Result, ..
 
 def _left_out(cases: Sequence[Golden], dtypes: set[str], groups: set[str]) -> Iterator[Result]:
     """Yield one skipped result for every group, and for every dtype, that has no outputs."""
-    for group, count in Counter(case.group for case in cases).items():
-        if group not in groups:
+    counts = Counter(case.group for case in cases)
+    missing = {group: count for group, count in counts.items() if group not in groups}
+    beside = {case.group for case in cases if case.kind in BESIDE}
+    for group, count in missing.items():
+        if group not in beside or groups & beside:
             yield _skipped(group, group, count)
+    if beside and not groups & beside:
+        yield _skipped("methods-beside", "mixed", sum(missing[group] for group in beside))
     for dtype, count in Counter(case.dtype for case in cases).items():
         if dtype not in dtypes:
             yield _skipped(dtype, "steps", count)

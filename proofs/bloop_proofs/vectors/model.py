@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from bloop_proofs.methods import METHODS
 from bloop_proofs.vectors.formats import ema_dtype
 
 FORMAT = 1
@@ -48,6 +49,25 @@ class Kind(NamedTuple):
         }
 
 
+BESIDE = {
+    name: method.signature for name, method in METHODS.items() if not method.signature.vectors
+}
+"""The methods beside Bloop that have golden vectors: those whose step takes a list."""
+METHOD_KINDS = {
+    name: Kind(
+        {
+            **{option: "numbers" if option == "orders" else "number" for option in known.choices},
+            "losses": "number",
+            "gradients": "vectors",
+        },
+        {"direction": "vectors"},
+    )
+    for name, known in BESIDE.items()
+}
+"""Steps of a method: its options, then ``losses`` gradients for each step, and a direction each."""
+MORE = "-more"
+"""What the name of a method's group ends with that has more than two gradients."""
+
 KINDS = {
     "step": Kind(
         {"lam": "number", "rho": "number", "ema": "vector", "g_main": "vector", "g_aux": "vector"},
@@ -68,6 +88,7 @@ KINDS = {
         {"direction": "vector"},
     ),
     "projection": Kind({"vector": "vector", "span": "vectors"}, {"projected": "vector"}),
+    **METHOD_KINDS,
 }
 
 
@@ -94,6 +115,11 @@ GROUPS = {
     "extremes": Group(
         "numerics", "eq. 5", "Vectors whose inner products leave the range of their dtype."
     ),
+    **{
+        name + more: Group("paper", known.where, known.theorem)
+        for name, known in BESIDE.items()
+        for more in ("", MORE)[: known.most_losses - 1]
+    },
 }
 
 
@@ -103,6 +129,7 @@ class Golden:
 
     ``shapes`` are those of the leaves of every vector. ``tolerances`` has a number per row of each
     output: the largest Euclidean distance, over the entries of all leaves, at which it is right.
+    ``flags`` name the bugs that it finds.
     """
 
     id: str
@@ -113,11 +140,19 @@ class Golden:
     inputs: Tables
     outputs: Tables
     tolerances: Tables
+    comment: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def ema_dtype(self) -> str:
         """The dtype of the EMA."""
         return ema_dtype(self.dtype)
+
+    @property
+    def steps(self) -> list[Table]:
+        """The gradients of each step, as rows: of the methods beside Bloop."""
+        losses = int(self.inputs["losses"].item())
+        return list(self.inputs["gradients"].reshape(-1, losses, sum(self.sizes)))
 
     @property
     def width(self) -> int:

@@ -1,6 +1,6 @@
 """The plain text form: one number per token, for languages without a JSON reader at hand."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -14,11 +14,6 @@ from bloop_proofs.vectors.model import (
     hexadecimal,
     number,
 )
-
-
-def text(goldens: Iterable[Golden]) -> str:
-    """Return golden vectors as plain text: every table is its name, its size and its numbers."""
-    return "\n".join([f"format {FORMAT}", *map(block, goldens)]) + "\n"
 
 
 def block(golden: Golden) -> str:

@@ -6,9 +6,9 @@ from itertools import cycle
 import numpy as np
 
 from bloop_proofs.tolerances import safe_exponent
-from bloop_proofs.vectors.draw import FLAT, LEAVES, Drawn, Pen, Shapes, step
 from bloop_proofs.vectors.formats import FORMATS
 from bloop_ref.gramian import MOST_APART
+from tests.golden.draw import FLAT, LEAVES, Drawn, Pen, Shapes, step
 
 EMPTY_LEAVES: Shapes = ((2,), (0,), (), (3, 0))
 NO_ENTRIES: Shapes = ((0,),)

@@ -6,9 +6,9 @@ import numpy as np
 
 from bloop_proofs import exact
 from bloop_proofs.tolerances import norm
-from bloop_proofs.vectors.draw import FLAT, LEAVES, Drawn, Pen, Shapes
 from bloop_proofs.vectors.formats import FORMATS
 from bloop_proofs.vectors.model import Table
+from tests.golden.draw import FLAT, LEAVES, Drawn, Pen, Shapes
 
 
 def _independent(pen: Pen, shapes: Shapes, count: int) -> Table:

@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 
 from bloop_proofs.exact import fractions
-from bloop_proofs.vectors.formats import ema_dtype, nearest
+from bloop_proofs.vectors.formats import ema_dtype
 from bloop_proofs.vectors.model import Table, Tables
+from tests.golden.rounding import nearest
 
 Shapes = tuple[tuple[int, ...], ...]
 

@@ -1,12 +1,15 @@
 """The outputs of golden vectors: exact rational arithmetic, each number rounded once at the end."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bloop_proofs import exact
 from bloop_proofs.tolerances import norm
-from bloop_proofs.vectors import bounds
-from bloop_proofs.vectors.formats import FORMATS, ema_dtype, nearest
+from bloop_proofs.vectors.formats import FORMATS, ema_dtype
 from bloop_proofs.vectors.model import Table, Tables
+from tests.golden import bounds
+from tests.golden.rounding import nearest
 
 Answer = tuple[Tables, Tables]
 """The outputs, and a tolerance for each of their rows."""
@@ -64,7 +67,7 @@ def _hierarchy(dtype: str, inputs: Tables) -> Answer:
     gradients, references = inputs["gradients"], inputs["references"]
     lams = inputs["lams"][:, 0].tolist()
     rows = [[_exact(row) for row in table] for table in (gradients, references)]
-    direction = exact.equation_6(rows[0], rows[1], lams)
+    direction = _equation_6(rows[0], rows[1], lams)
     u = FORMATS[dtype].roundoff
     bound = bounds.hierarchy(u, list(gradients), lams, _spans(u, references)[1:])
     return {"direction": _round(direction, dtype)[None]}, {"direction": np.array([[bound]])}
@@ -76,3 +79,13 @@ def _projection(dtype: str, inputs: Tables) -> Answer:
     u = FORMATS[dtype].roundoff
     bound = bounds.projected(u, vector, _spans(u, span)[-1])
     return {"projected": _round(projected, dtype)[None]}, {"projected": np.array([[bound]])}
+
+
+def _equation_6(
+    gradients: Sequence[exact.Vector], span: Sequence[exact.Vector], lams: Sequence[float]
+) -> exact.Vector:
+    """Return g_0 + sum_k lam_k pi(g_k; the first k references)."""
+    total, *others = gradients
+    for k, (gradient, lam) in enumerate(zip(others, lams, strict=True), start=1):
+        total = exact.plus(total, lam, exact.off(gradient, span[:k]))
+    return total
