@@ -29,6 +29,7 @@ empty_and_zero_dimensional_leaves_are_leaves = protocol.form(
 the_same_inputs_give_the_same_bits = protocol.repetition(
     inputs(zero_ema=True),
     name="the-same-inputs-give-the-same-bits",
-    statement="A step is a function: repeated, also after another step, it returns the same bits.",
+    statement="A step is a function: repeated, also after another step, it returns the same bits, "
+    "those of the very first call, hundreds of times.",
 )
 a_later_step_leaves_earlier_outputs_alone = protocol.outputs_are_left_alone(inputs())
