@@ -5,6 +5,7 @@ before, so both are seen here, and nowhere else for sure: the law that is tried 
 about something that the odd call got right.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,10 +35,8 @@ def first_failures(
             except (LawViolation, StepRaised, LeafError) as error:
                 return {law.name: Failure(repeated, error)}
             return {}
-    try:
+    with contextlib.suppress(StepRaised, LeafError):
         subject.of(case)
-    except (StepRaised, LeafError):
-        pass
     return {}
 
 
