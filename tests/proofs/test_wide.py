@@ -10,13 +10,13 @@ import pytest
 
 from bloop_proofs import check_implementation
 from bloop_proofs.frameworks import FRAMEWORKS, Framework
-from bloop_proofs.methods import BLOOP, METHODS
+from bloop_proofs.methods import METHODS
 from bloop_proofs.methods.bloop.mistakes.pieces import Now, Pair, like, right, subtracting, total
 from bloop_proofs.subject import Step
 
 DIRECTION = "direction-is-equation-5"
 AVERAGE = "new-ema-weighs-the-new-gradient-by-rho"
-LONG = "long-gradients-count-to-the-last-entry"
+LARGE = "large-models-count-to-the-last-entry"
 LAYOUT = "layout-in-memory-does-not-matter"
 HALF = "float16-average-of-large-entries-does-not-overflow"
 REPEATED = "the-same-inputs-give-the-same-bits"
@@ -134,22 +134,22 @@ GAPS: dict[str, tuple[Callable[[], Whole], str]] = {
         for n in (1, 2, 100, 300, 500, 700)
     },
     **{
-        f"sees every other entry beyond {n}": (lambda n=n: every_other_of_more_than(n), LONG)
+        f"sees every other entry beyond {n}": (lambda n=n: every_other_of_more_than(n), LARGE)
         for n in (1024, 4096, 60000, 2**16)
     },
     **{
-        f"sees the first {n} entries": (lambda n=n: first_of_more_than(n), LONG)
+        f"sees the first {n} entries": (lambda n=n: first_of_more_than(n), LARGE)
         for n in (1024, 4096, 60000, 2**16)
     },
     **{
-        f"samples beyond {n} entries": (lambda n=n: sampled_from(n), LONG)
+        f"samples beyond {n} entries": (lambda n=n: sampled_from(n), LARGE)
         for n in (1024, 4096, 60000)
     },
     **{
-        f"sees {n} leaves": (lambda n=n: leaves_beyond_are_left_out(n), LONG)
+        f"sees {n} leaves": (lambda n=n: leaves_beyond_are_left_out(n), LARGE)
         for n in (16, 64, 150, 199)
     },
-    **{f"updates {n} leaves": (lambda n=n: leaves_beyond_stay(n), LONG) for n in (64, 150)},
+    **{f"updates {n} leaves": (lambda n=n: leaves_beyond_stay(n), LARGE) for n in (64, 150)},
     **{
         f"lam is at most {n}": (lambda n=n: lambda s: right(s.but(lam=min(s.lam, n))), DIRECTION)
         for n in (20, 100, 1000, 5000)
@@ -278,11 +278,9 @@ def changed(method: str, change: Callable[[Any], Any]) -> Step:
 
 
 LISTS: dict[str, Callable[[Any], Any]] = {
-    LONG: lambda v: [x * (i < 150) for i, x in enumerate(v)],
+    LARGE: lambda v: [x * (i < 150) for i, x in enumerate(v)],
     LAYOUT: lambda v: [x.ravel(order="K").reshape(x.shape) for x in v],
-    "complex-leaves-use-the-real-inner-product": lambda v: [
-        x.real.astype(x.dtype) for x in v
-    ],
+    "complex-leaves-use-the-real-inner-product": lambda v: [x.real.astype(x.dtype) for x in v],
     "half-precision-gradients-do-not-overflow": lambda v: [
         x * (x.dtype != np.float16 or np.all(x * x < np.inf)) for x in v
     ],

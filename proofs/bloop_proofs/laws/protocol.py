@@ -245,7 +245,7 @@ def of_lists(method: Signature) -> tuple[Law, ...]:
         form(of(shapes=(*BROADCASTABLE, *SPARSE), dtypes=("float32", "float64"))),
         wide.own_dtypes(of, method),
         wide.half_precision(of, method),
-        wide.long(partial(of, earlier=(0,)), method),
+        wide.large(partial(of, earlier=(0,)), method),
         wide.any_layout(of),
         bad_values_show(method),
         inputs_are_kept(inputs(method)),

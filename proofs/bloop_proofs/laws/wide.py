@@ -20,12 +20,10 @@ from bloop_proofs.tolerances import safe_exponent
 Drawn = Callable[..., Inputs]
 """The inputs of a method, which take the arguments of ``strategies.inputs``."""
 
-MODELS: tuple[Shapes, ...] = (
-    ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 10),
-    ((257, 263),),
-    ((3,), (), (2, 2), (1,)) * 50,
-)
-"""A few large leaves and many small ones; one of more than 2^16 entries; two hundred."""
+LONG: Shapes = ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 10)
+"""The shapes of a model: few large leaves, many small ones."""
+LARGE: tuple[Shapes, ...] = (((257, 263),), ((3,), (), (2, 2), (1,)) * 50)
+"""A leaf of more than 2^16 entries, and two hundred leaves."""
 
 GRIDS: tuple[Shapes, ...] = (((2, 3),), ((3,), (2, 2)), ((5,), (3, 2), ()))
 
@@ -74,7 +72,7 @@ def _turning(leaf: np.ndarray) -> np.ndarray:
     return np.asarray(weights.reshape(leaf.shape))
 
 
-def long(
+def large(
     of: Drawn,
     method: Signature,
     require: Callable[[Subject, Case], None] = require_right,
@@ -84,12 +82,12 @@ def long(
     kinds = of(numbers={"seed": range(1000)})
 
     @law(**{"group": "numerics", "equation": "leaves", "cost": 25, **words}, inputs=kinds)
-    def long_gradients_count_to_the_last_entry(subject: Subject, case: Case) -> None:
+    def large_models_count_to_the_last_entry(subject: Subject, case: Case) -> None:
         """With a leaf of more than 2^16 entries, and with 200 leaves, d is as defined."""
-        for shapes in MODELS:
+        for shapes in LARGE:
             require(subject, grown(method, case, shapes))
 
-    return long_gradients_count_to_the_last_entry
+    return large_models_count_to_the_last_entry
 
 
 def any_layout(of: Drawn, **words: Any) -> Law:

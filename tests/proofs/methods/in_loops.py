@@ -20,8 +20,7 @@ def size(x):
 def total(*terms):
     _, like = terms[0]
     return [
-        np.asarray(sum(c * wide(x[i]) for c, x in terms), like[i].dtype)
-        for i in range(len(like))
+        np.asarray(sum(c * wide(x[i]) for c, x in terms), like[i].dtype) for i in range(len(like))
     ]
 
 

@@ -90,7 +90,7 @@ def float16_average_of_large_entries_does_not_overflow(subject: Subject, case: C
     require_average(subject.of(case), case)
 
 
-def _require_long(subject: Subject, case: Case) -> None:
+def _require_reference(subject: Subject, case: Case) -> None:
     output = subject.of(case)
     g, a, e = (flat(case[name]) for name in VECTORS)
     # each product rounds once, and their sum not at all
@@ -101,10 +101,21 @@ def _require_long(subject: Subject, case: Case) -> None:
     require_close("new_ema", flat(output.new_ema), required, average_tolerance(case))
 
 
-long_gradients_count_to_the_last_entry = wide.long(
+@law(
+    group="numerics",
+    equation="eq. 5",
+    inputs=inputs(numbers={"seed": range(1000)}),
+    cost=10,
+)
+def long_gradients_count_to_the_last_entry(subject: Subject, case: Case) -> None:
+    """With thousands of entries over many leaves, d and the new EMA are the reference's."""
+    _require_reference(subject, wide.grown(SIGNATURE, case, wide.LONG))
+
+
+large_models_count_to_the_last_entry = wide.large(
     inputs,
     SIGNATURE,
-    _require_long,
+    _require_reference,
     equation="eq. 5",
     statement="With a leaf of more than 2^16 entries, and with 200 leaves, d and the new EMA are "
     "the reference's.",
