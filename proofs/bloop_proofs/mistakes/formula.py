@@ -10,40 +10,57 @@ Formulas are written as in the papers: ``<x, y>`` and ``||x||`` over all paramet
 
 The line in the paper or the protocol, and then, for each mistake, its name, what it does, the parts
 that it exchanges, and the mend. ``part(x, y) = ...`` exchanges a function, ``part = ...`` a value.
+A formula that names its own part alters what is there, also what another mistake has put there.
 A constant in braces stands for any other: where nothing else explains a subject, it is fitted.
 """
 
 import ast
+import builtins
 import io
 import keyword
 import re
 import textwrap
 import token
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cache
-from types import CodeType
-from typing import Any
+from functools import cached_property, reduce
+from typing import Any, cast
 
 import numpy as np
 
 from bloop_proofs import rows
 from bloop_proofs.truths.products import Plain
 
+
+def _many(*xs: Any) -> bool:
+    return any(np.ndim(x) > 0 for x in xs)
+
+
+def _least(*xs: Any) -> Any:
+    """Return the least of some numbers, or of an array; entry by entry for several arrays."""
+    if len(xs) > 1 and _many(*xs):
+        return reduce(np.minimum, xs)
+    return float(np.min(np.array(xs)))
+
+
 NAMES: Mapping[str, Any] = {
+    **{name: value for name, value in vars(builtins).items() if callable(value)},
     **{name: value for name, value in vars(rows).items() if callable(value)},
     "cos": rows.cosine,
     "inner": lambda x, y: float(x @ y),
-    "max": lambda *xs: float(np.max(np.array(xs))),
+    "many": _many,
+    "max": lambda *xs: -_least(*(-np.asarray(x) for x in xs)),
     "mean": lambda xs: float(np.mean(xs)),
-    "min": lambda *xs: float(np.min(np.array(xs))),
+    "min": _least,
     "nan": float("nan"),
     "norm": rows.length,
     "ones": np.ones,
     "pi": lambda x, y: x - rows.share(x, y) * y,
     "sign": np.sign,
     "sqrt": lambda x: float(np.sqrt(x)),
+    "where": np.where,
 }
 """What every formula may call, beside what right steps are made of."""
 
@@ -52,17 +69,44 @@ NAMES: Mapping[str, Any] = {
 class Part:
     """A part of a step that is exchanged for a formula, of some arguments or of none."""
 
+    name: str
     text: str
     arguments: tuple[str, ...] = ()
 
-    def known(self, names: Mapping[str, Any]) -> Any:
-        """Return its value, or a function, where the other names of a step are known."""
-        code, scope = compiled(self.text), {**NAMES, **names}
+    @cached_property
+    def alters(self) -> bool:
+        """Whether it is made of what it takes the place of."""
+        return self.name in names_in(self.text)
+
+    @cached_property
+    def _computed(self) -> Callable[..., Any]:
+        return compiled(self.text, self.name, *self.arguments)
+
+    def known(self, names: Mapping[str, Any], before: Any = None) -> Any:
+        """Return its value, or a function, where the other names of a step are known.
+
+        ``before`` is what it takes the place of.
+        """
         if not self.arguments:
-            return eval(code, scope)
-        return lambda *given: eval(
-            code, {**scope, **dict(zip(self.arguments, given, strict=False))}
-        )
+            return self._computed(names, before)
+        return lambda *given: self._computed(names, before, *given[: len(self.arguments)])
+
+
+Parts = Mapping[str, tuple[Part, ...]]
+"""For the name of every part what takes its place, one on top of the other."""
+
+
+def joined(every: Iterable[Parts]) -> Parts:
+    """Return the parts of several mistakes; raise ``ValueError`` where two want the same place."""
+    found: dict[str, tuple[Part, ...]] = {}
+    for parts in every:
+        for name, chain in parts.items():
+            found[name] = (*found.get(name, ()), *chain)
+    for name, chain in found.items():
+        if sum(not part.alters for part in chain) > 1:
+            raise ValueError(f"one formula may take the place of {name}; found several")
+        found[name] = tuple(sorted(chain, key=lambda part: part.alters))
+    return found
 
 
 @dataclass
@@ -73,29 +117,20 @@ class Entry:
     name: str
     statement: str = ""
     mend: str = ""
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     free: str = ""
-
-    @property
-    def names(self) -> set[str]:
-        """The names that its formulas use."""
-        return {name for part in self.parts.values() for name in compiled(part.text).co_names}
-
-    def value(self, part: str, names: Mapping[str, Any]) -> Any:
-        """Return the value of a part where the other names of a step are known."""
-        return self.parts[part].known(names)
 
     def at(self, value: str) -> "Entry":
         """Return the same mistake with another constant."""
         parts = {
-            name: replace(part, text=part.text.replace(self.free, value))
-            for name, part in self.parts.items()
+            name: tuple(replace(part, text=part.text.replace(self.free, value)) for part in chain)
+            for name, chain in self.parts.items()
         }
         name, statement = (x.replace(self.free, value) for x in (self.name, self.statement))
         return replace(self, name=name, statement=statement, parts=parts, free="")
 
 
-def exchanging(entry: Entry, plain: Plain, further: Mapping[str, Any]) -> Plain:
+def exchanging(parts: Parts, plain: Plain, further: Mapping[str, Any]) -> Plain:
     """Return a step on the rows g of a matrix with parts exchanged.
 
     A part is an argument of the step, g, the state, the direction d, or the state ``after`` it.
@@ -103,15 +138,21 @@ def exchanging(entry: Entry, plain: Plain, further: Mapping[str, Any]) -> Plain:
     options, and what is named further.
     """
 
+    def value(name: str, names: Mapping[str, Any]) -> Any:
+        found = names.get(name)
+        for part in parts[name]:
+            found = part.known(names, found)
+        return found
+
     def wrong(g: Any, *state: Any, **options: Any) -> Any:
-        rows = {"g": g, "m": g[0], "a": g[1], "K": len(g), "g_0": g.mean(axis=0)}
-        names = {**rows, "state": state[0] if state else None, **options, **further}
-        given = entry.parts.keys() - {"d", "after"}
-        parts = {name: entry.value(name, names) for name in given}
-        old = [parts.pop("state", x) for x in state]
-        returned = plain(parts.pop("g", g), *old, **{**options, **parts})
+        names = {**NAMES, "g": g, "state": state[0] if state else None, **options, **further}
+        names |= {"m": g[0], "a": g[1], "K": len(g), "g_0": g.mean(axis=0)}
+        given = {name: value(name, names) for name in parts.keys() - {"d", "after"}}
+        names |= given
+        old = [given.pop("state", x) for x in state]
+        returned = plain(given.pop("g", g), *old, **{**options, **given})
         outputs = dict(zip(("d", "after"), returned if state else (returned,), strict=False))
-        outputs |= {x: entry.value(x, {**names, **outputs}) for x in outputs if x in entry.parts}
+        outputs |= {x: value(x, {**names, **outputs}) for x in outputs if x in parts}
         return tuple(outputs.values()) if state else outputs["d"]
 
     return wrong
@@ -139,31 +180,76 @@ def _entry(where: str, head: str, lines: list[str]) -> Entry:
             if free := re.search(r"{(.*?)}", formula):
                 entry.free, formula = free[1], formula.replace(free[0], free[1])
             names = tuple(arguments.split(", ")) if arguments else ()
-            entry.parts[part] = Part(formula, names)
+            entry.parts[part] = (Part(part, formula, names),)
         else:
             said.append(line)
     entry.statement = " ".join(said).strip()
     return entry
 
 
-@cache
-def compiled(formula: str) -> CodeType:
-    """Return the code of a formula.
+def compiled(formula: str, own: str = "", *arguments: str) -> Callable[..., Any]:
+    """Return a formula as a function of a mapping of names, of what ``own`` names, and arguments.
 
     Example:
         >>> x, y = np.array([3.0, 4.0]), np.array([1.0, 0.0])
-        >>> eval(compiled("2 <x, y> / ||x||^2 x"), {**NAMES, "x": x, "y": y})
+        >>> compiled("2 <x, y> / ||x||^2 x", "", "x")({**NAMES, "y": y}, None, x)
         array([0.72, 0.96])
     """
+    body = _LooksUp(own, arguments).visit(_Divides().visit(_parsed(formula))).body
+    head = ast.parse(f"lambda {', '.join(('_names', '_before', *arguments))}: 0", mode="eval")
+    cast(ast.Lambda, head.body).body = body
+    function: Callable[..., Any] = eval(compile(ast.fix_missing_locations(head), formula, "eval"))
+    return function
+
+
+def names_in(formula: str) -> set[str]:
+    """Return the names that a formula uses."""
+    return {node.id for node in ast.walk(_parsed(formula)) if isinstance(node, ast.Name)}
+
+
+def _parsed(formula: str) -> ast.Expression:
     text = re.sub(r"\|\|([^|]+)\|\|", r"norm(\1)", formula)
     text = re.sub(r"<([\w']+), ([\w']+)>", r"inner(\1, \2)", text)
     text = text.replace(";", ",").replace("^", "**").replace("e'", "after")
-    tree = _Divides().visit(ast.parse(_multiplied(text), mode="eval"))
-    return compile(ast.fix_missing_locations(tree), formula, "eval")
+    return ast.parse(_multiplied(text), mode="eval")
+
+
+class _LooksUp(ast.NodeTransformer):
+    """Makes of every name a look-up in the mapping of names, but for arguments and builtins."""
+
+    def __init__(self, own: str, arguments: tuple[str, ...]) -> None:
+        self._own, self._bound = own, {*arguments}
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self._bound |= {x.id for x in ast.walk(node.target) if isinstance(x, ast.Name)}
+        return self.generic_visit(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        node.generators = [self.visit(each) for each in node.generators]  # they bind its names
+        node.elt = self.visit(node.elt)
+        return node
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        node.generators = [self.visit(each) for each in node.generators]
+        node.elt = self.visit(node.elt)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in self._bound:
+            return node
+        if node.id == self._own:
+            return ast.Name("_before", ast.Load())
+        return ast.Subscript(ast.Name("_names", ast.Load()), ast.Constant(node.id), ast.Load())
 
 
 class _Divides(ast.NodeTransformer):
-    """Makes a quotient 0 where it is divided by 0."""
+    """Makes a quotient 0 where it is divided by 0, and chooses entry by entry."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        self.generic_visit(node)
+        many = ast.Call(ast.Name("many", ast.Load()), [deepcopy(node.test)], [])
+        each = ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
+        return ast.IfExp(many, deepcopy(each), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
