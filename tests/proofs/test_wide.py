@@ -10,8 +10,8 @@ import pytest
 
 from bloop_proofs import check_implementation
 from bloop_proofs.frameworks import FRAMEWORKS, Framework
-from bloop_proofs.methods import METHODS
-from bloop_proofs.methods.bloop.mistakes.pieces import Now, Pair, like, right, subtracting, total
+from bloop_proofs.methods import BLOOP, METHODS
+from bloop_proofs.methods.bloop.mistakes.pieces import Now, Pair, like, subtracting, total
 from bloop_proofs.subject import Step
 
 DIRECTION = "direction-is-equation-5"
@@ -26,9 +26,13 @@ Whole = Callable[[Now], Pair]
 
 def step_of(whole: Whole) -> Step:
     def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Pair:
-        return whole(Now(g_main, g_aux, ema, lam, rho))
+        return whole(Now(g_main, g_aux, ema, lam, rho, BLOOP.right.step))
 
     return step
+
+
+def right(s: Now) -> Pair:
+    return s.step()
 
 
 def mixed(s: Now) -> Pair:
