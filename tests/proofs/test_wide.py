@@ -187,10 +187,6 @@ GAPS: dict[str, tuple[Callable[[], Whole], str]] = {
         HALF,
     ),
     "difference in half precision": (lambda: half_average(lambda e, g, r: e + r * (g - e)), HALF),
-    "sum in half precision": (
-        lambda: half_average(lambda e, g, r: (e + (g - e) * r).astype(e.dtype)),
-        HALF,
-    ),
     "quotient in half precision": (
         lambda: half_average(lambda e, g, r: (e * ((ONE - r) / r) + g) * r if r else e.copy()),
         HALF,
