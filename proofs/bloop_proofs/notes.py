@@ -82,7 +82,9 @@ class Notes:
             if law.name in self.shares:
                 broken = [trial.case for trial in self.trials[law.name] if trial.error]
                 cases = list(map(self.subject.seen, broken[-LOOKED_AT:]))
-                alike = (n for n, x in made.items() if all(breaks(law, x, c) for c in cases))
+                # none are known of a law that only the first calls of a run have broken
+                named = made.items() if cases else ()
+                alike = (n for n, x in named if all(breaks(law, x, c) for c in cases))
                 groups[next(alike, "")] += (law.name,)
         return groups
 
