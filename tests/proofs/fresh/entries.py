@@ -1,0 +1,66 @@
+"""Wrong steps written for the measurement, as strangers write them, and what each does wrong.
+
+None is an entry of the catalogue: they were written from the guide and the specification, before
+the catalogue was read. In each module the first, third, ... entry is for development, the second,
+fourth, ... is held out: the diagnosis was not built by looking at those.
+"""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bloop_proofs.subject import Step
+
+Any_ = TypeVar("Any_", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A wrong step: what is wrong, and the names in the catalogue that say its main mistake."""
+
+    name: str
+    wrong: str
+    names: tuple[str, ...]
+    make: Callable[[], Step]
+    framework: str
+    method: str
+    held_out: bool
+
+
+SINGLES: list[Entry] = []
+"""One mistake each."""
+
+PAIRS: list[Entry] = []
+"""Two mistakes each; the names are those of the one that changes results most."""
+
+GAPS: list[Entry] = []
+"""Wrong only on inputs, or in calls, that are seldom tried."""
+
+
+def _into(entries: list[Entry]) -> Callable[..., Callable[[Any_], Any_]]:
+    seen: Counter[str] = Counter()
+
+    def decorator(
+        *names: str, framework: str = "numpy", method: str = "bloop", made: bool = False
+    ) -> Callable[[Any_], Any_]:
+        """Note a step; with ``made``, a function that makes one."""
+
+        def note(step: Any_) -> Any_:
+            wrong = " ".join((inspect.getdoc(step) or "").split())
+            make = step if made else lambda: step
+            held_out = seen[step.__module__] % 2 == 1
+            seen[step.__module__] += 1
+            entry = Entry(step.__name__, wrong, names, make, framework, method, held_out)
+            entries.append(entry)
+            return step
+
+        return note
+
+    return decorator
+
+
+single = _into(SINGLES)
+pair = _into(PAIRS)
+gap = _into(GAPS)
