@@ -18,11 +18,19 @@ Any_ = TypeVar("Any_", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Entry:
-    """A wrong step: what is wrong, and the names in the catalogue that say its main mistake."""
+    """A wrong step: what is wrong, and the names in the catalogue that say so.
+
+    ``names`` say its main mistake, as patterns, since fitted constants are part of a name; where
+    two mistakes are of one rank either of them may be said first. None do where the catalogue has
+    nothing that fits. ``also`` say the second mistake. ``like`` say the main one nearly: as "is"
+    they would be wrong.
+    """
 
     name: str
     wrong: str
     names: tuple[str, ...]
+    also: tuple[str, ...]
+    like: tuple[str, ...]
     make: Callable[[], Step]
     framework: str
     method: str
@@ -43,7 +51,12 @@ def _into(entries: list[Entry]) -> Callable[..., Callable[[Any_], Any_]]:
     seen: Counter[str] = Counter()
 
     def decorator(
-        *names: str, framework: str = "numpy", method: str = "bloop", made: bool = False
+        *names: str,
+        also: str | tuple[str, ...] = (),
+        like: str | tuple[str, ...] = (),
+        framework: str = "numpy",
+        method: str = "bloop",
+        made: bool = False,
     ) -> Callable[[Any_], Any_]:
         """Note a step; with ``made``, a function that makes one."""
 
@@ -52,7 +65,8 @@ def _into(entries: list[Entry]) -> Callable[..., Callable[[Any_], Any_]]:
             make = step if made else lambda: step
             held_out = seen[step.__module__] % 2 == 1
             seen[step.__module__] += 1
-            entry = Entry(step.__name__, wrong, names, make, framework, method, held_out)
+            said = (names, *((x,) if isinstance(x, str) else x for x in (also, like)))
+            entry = Entry(step.__name__, wrong, *said, make, framework, method, held_out)
             entries.append(entry)
             return step
 
@@ -64,3 +78,22 @@ def _into(entries: list[Entry]) -> Callable[..., Callable[[Any_], Any_]]:
 single = _into(SINGLES)
 pair = _into(PAIRS)
 gap = _into(GAPS)
+
+EARLY = "ema-is-updated-before-the-projection"
+BATCH = "projects-on-the-raw-main-gradient"
+LEAVES = "projects-leaf-by-leaf"
+CONFLICT = "projects-only-in-conflict"
+RESCALED = "direction-is-divided-by-one-plus-lam"
+CONVEX = "weights-add-up-to-one"
+SWAPPED = "rho-and-its-complement-are-swapped"
+EXCHANGED = "*-are-exchanged"
+ZERO = "zero-ema-gives-nan"
+EPSILON = "epsilon-*"
+SQUARE = "epsilon-*-is-added-to-the-square"
+NORM = "epsilon-*-is-added-to-the-norm"
+SQUARE_FLOOR = "square-is-at-least-*"
+NORM_FLOOR = "norm-is-at-least-*"
+SMALL = "small-*-is-taken-as-zero"
+SINGLE = "inner-products-are-in-single-precision"
+HALF = "ema-is-updated-in-the-dtype-of-the-gradient"
+REAL = "imaginary-parts-are-not-counted"

@@ -60,7 +60,7 @@ def projects_for_400_calls() -> Step:
     return step
 
 
-@gap()
+@gap(like="inner-products-are-sampled")
 def long_leaves_sampled(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Of a leaf of more than 4096 entries every eighth is in the inner products."""
     x, y = ([double(leaf).ravel()[:: 8 if leaf.size > 4096 else 1] for leaf in v] for v in (a, e))
@@ -88,7 +88,7 @@ def average_of_128_leaves(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: f
     return d, [*new[:128], *(x.copy() for x in e[128:])]
 
 
-@gap()
+@gap(like="lam-is-capped-at-*")
 def lam_capped(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """lam is at most 100."""
     return right(m, a, e, lam=min(lam, 100.0), rho=rho)
@@ -153,7 +153,7 @@ def fortran_in_the_average(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: 
     return d, turned
 
 
-@gap()
+@gap(like="inner-products-are-in-half-precision")
 def half_overflows(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Squares of a float16 average are taken in float16."""
     with np.errstate(all="ignore"):

@@ -6,14 +6,30 @@ import numpy as np
 
 from bloop_proofs.adapters import from_class
 from bloop_proofs.subject import Step
-from tests.proofs.fresh.entries import pair
+from tests.proofs.fresh.entries import (
+    CONFLICT,
+    CONVEX,
+    EARLY,
+    HALF,
+    LEAVES,
+    NORM,
+    REAL,
+    RESCALED,
+    SINGLE,
+    SMALL,
+    SQUARE,
+    SQUARE_FLOOR,
+    SWAPPED,
+    ZERO,
+    pair,
+)
 from tests.proofs.fresh.singles_average import mixed, moved, off, removed
 from tests.proofs.fresh.singles_projection import less, quotient
 from tests.proofs.right.leafwise import dot
 from tests.proofs.right.pieces import Leaves, cut, double, given_back, joined, wide
 
 
-@pair()
+@pair(EARLY, also=SQUARE)
 def early_and_1e_7(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; ||e||^2 + 1e-7."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -21,7 +37,7 @@ def early_and_1e_7(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return cut(g + lam * (u - (u @ v) / (v @ v + 1e-7) * v), m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, also=NORM)
 def early_and_beside_the_norm(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; unit vector e / (||e|| + 1e-8)."""
     new = moved(e, m, rho)
@@ -32,7 +48,7 @@ def early_and_beside_the_norm(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rh
     return mixed(m, part, lam), new
 
 
-@pair()
+@pair(EARLY, also=SINGLE)
 def early_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; sums in float32."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -42,7 +58,7 @@ def early_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return cut(g + lam * (u - c * v), m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, also=REAL)
 def early_and_real_parts(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; inner products of real parts only."""
     new = moved(e, m, rho)
@@ -64,13 +80,13 @@ class HalfAverage:
         return mixed(main, removed(aux, new), self.lam)
 
 
-@pair(made=True)
+@pair(EARLY, also=HALF, made=True)
 def early_in_half() -> Step:
     """Moves the average first, in the dtype of the gradient."""
     return from_class(lambda lam, rho: HalfAverage(lam, 1 - rho), method="direction", ema="avg")
 
 
-@pair()
+@pair(EARLY, RESCALED)
 def early_and_rescaled(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; over 1 + lam."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -78,7 +94,7 @@ def early_and_rescaled(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: floa
     return cut((g + lam * off(u, v)) / (1 + lam), m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, also=ZERO)
 def early_and_unguarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; 0 / 0."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -87,7 +103,7 @@ def early_and_unguarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: flo
         return cut(g + lam * (u - v * (u @ v) / (v @ v)), m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, also="ema-is-updated-in-place")
 def early_and_in_place(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; writes to the one it was given, and returns it."""
     for x, y in zip(e, moved(e, m, rho), strict=True):
@@ -95,7 +111,7 @@ def early_and_in_place(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: floa
     return mixed(m, removed(a, e), lam), e
 
 
-@pair()
+@pair(EARLY, CONVEX)
 def early_and_convex(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; weighs the main gradient by 1 - lam."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -103,7 +119,7 @@ def early_and_convex(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return cut((1 - lam) * g + lam * off(u, v), m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, SWAPPED)
 def early_with_beta(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; takes rho for the decay."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -111,7 +127,7 @@ def early_with_beta(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return cut(g + lam * off(u, v), m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, also=SMALL)
 def early_and_below_a_threshold(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; no projection where ||e||^2 is below 1e-6."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -120,7 +136,7 @@ def early_and_below_a_threshold(m: Leaves, a: Leaves, e: Leaves, *, lam: float, 
     return cut(g + lam * part, m), cut(v, e)
 
 
-@pair()
+@pair(EARLY, also=(SQUARE, HALF))
 def early_of_three(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the average first; ||e||^2 + 4e-8; the average in the dtype of the gradient."""
     new = []
@@ -131,7 +147,7 @@ def early_of_three(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return mixed(m, less(a, (u @ v) / (v @ v + 4e-8), new), lam), new
 
 
-@pair()
+@pair(LEAVES, also=SQUARE_FLOOR)
 def leaves_and_a_clamp(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Leaf by leaf; max(||e||^2, 1e-8)."""
     part = []
@@ -141,7 +157,7 @@ def leaves_and_a_clamp(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: floa
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@pair()
+@pair(LEAVES, also=ZERO)
 def leaves_and_unguarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Leaf by leaf; 0 / 0."""
     d = []
@@ -153,7 +169,7 @@ def leaves_and_unguarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: fl
     return d, moved(e, m, rho)
 
 
-@pair()
+@pair(LEAVES, also=SINGLE)
 def leaves_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Leaf by leaf; sums in float32."""
     part = []
@@ -163,7 +179,7 @@ def leaves_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@pair()
+@pair(LEAVES, RESCALED)
 def leaves_and_rescaled(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Leaf by leaf; over 1 + lam."""
     d = []
@@ -173,7 +189,7 @@ def leaves_and_rescaled(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: flo
     return d, moved(e, m, rho)
 
 
-@pair()
+@pair(LEAVES, CONFLICT)
 def leaves_with_a_gate(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Leaf by leaf; only where the leaves are in conflict."""
     part = [
@@ -183,7 +199,7 @@ def leaves_with_a_gate(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: floa
     return mixed(m, [double(x) for x in part], lam), moved(e, m, rho)
 
 
-@pair()
+@pair("projects-row-by-row", also=SQUARE)
 def rows_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Row by row; 1e-8 beside the square."""
     part = []
@@ -195,7 +211,7 @@ def rows_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@pair()
+@pair("projects-matrices-only", also=(SQUARE, NORM))
 def biases_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Only parameters of two dimensions or more are projected; 1e-12 in the root, 1e-6 outside."""
     x, y = ([double(leaf) for leaf in v if leaf.ndim > 1] for v in (a, e))
@@ -207,7 +223,7 @@ def biases_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: floa
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@pair()
+@pair("zero-ema-becomes-the-whole-gradient", SQUARE)
 def first_call_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The first gradient is the first average; ||e||^2 + 1e-6."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]

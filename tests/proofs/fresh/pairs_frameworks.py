@@ -5,12 +5,25 @@ from typing import Any
 from bloop_proofs.adapters import from_class, from_flat
 from bloop_proofs.losses import from_losses
 from bloop_proofs.subject import Step
-from tests.proofs.fresh.entries import pair
+from tests.proofs.fresh.entries import (
+    CONFLICT,
+    EARLY,
+    EPSILON,
+    HALF,
+    LEAVES,
+    NORM_FLOOR,
+    RESCALED,
+    SINGLE,
+    SQUARE,
+    SQUARE_FLOOR,
+    SWAPPED,
+    pair,
+)
 from tests.proofs.fresh.singles_jax import add, dot, jax, jnp, like, wide
 from tests.proofs.fresh.singles_torch import F, Router, cleared, flat, shaped, torch
 
 
-@pair(framework="torch")
+@pair(EARLY, also=NORM_FLOOR, framework="torch")
 def early_and_normalize(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Moves the average first; F.normalize with its eps of 1e-12."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -34,13 +47,13 @@ class Surgeon:
         return out
 
 
-@pair(framework="torch", made=True)
+@pair(LEAVES, also=(EPSILON, NORM_FLOOR), framework="torch", made=True)
 def tensors_and_cosines() -> Step:
     """Tensor by tensor; F.cosine_similarity and 1e-8 beside the norm."""
     return from_class(Surgeon)
 
 
-@pair(framework="torch")
+@pair(CONFLICT, also=SQUARE_FLOOR, framework="torch")
 def gate_and_clamp(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Projects only in conflict; ||e||^2.clamp(min=1e-6)."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -60,13 +73,13 @@ class Guarded(Router):
             p.grad = x
 
 
-@pair(framework="torch", made=True)
+@pair(EARLY, also=SQUARE, framework="torch", made=True)
 def router_early_and_guarded() -> Step:
     """A router that moves its average first; ||e||^2 + 1e-7."""
     return from_losses(Guarded, ema="average")
 
 
-@pair(framework="torch")
+@pair(RESCALED, framework="torch")
 def rescaled_in_bfloat16(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Over 1 + lam; the average is kept in bfloat16."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -74,7 +87,9 @@ def rescaled_in_bfloat16(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> A
     return shaped(d, m), shaped(torch.lerp(v, g, rho).bfloat16().double(), e)
 
 
-@pair(framework="torch", made=True)
+@pair(
+    EARLY, also=(SQUARE, HALF, "inner-products-are-in-half-precision"), framework="torch", made=True
+)
 def flat_and_natural() -> Step:
     """Moves the average first; everything in the dtype of the flat vectors, 1e-8 beside."""
 
@@ -86,7 +101,7 @@ def flat_and_natural() -> Step:
     return from_flat(step)
 
 
-@pair(framework="torch")
+@pair(SWAPPED, also=NORM_FLOOR, framework="torch")
 def decay_and_clamp(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """e.mul_(rho).add_(g, alpha=1 - rho); the norm clamped at 1e-4."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -95,7 +110,7 @@ def decay_and_clamp(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     return shaped(g + lam * (u - u.dot(n) * n), m), shaped(new, e)
 
 
-@pair(framework="torch")
+@pair("lam-misses-the-part-along-the-ema", also=SINGLE, framework="torch")
 def sum_corrected_in_single(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """The correction without lam, on the summed gradient; sums in float32."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -104,7 +119,7 @@ def sum_corrected_in_single(m: Any, a: Any, e: Any, *, lam: float, rho: float) -
     return shaped(g + lam * u - c * v, m), shaped(torch.lerp(v, g, rho), e)
 
 
-@pair(framework="jax")
+@pair(EARLY, also=SQUARE, framework="jax")
 def jax_early_and_epsilon(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Moves the average first; ||e||^2 + 1e-6."""
     new = add(add(e, -rho, e), rho, m)
@@ -112,7 +127,7 @@ def jax_early_and_epsilon(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> 
     return like(add(m, lam, add(a, -c, new)), m), like(new, e)
 
 
-@pair(framework="jax")
+@pair(LEAVES, also=SQUARE, framework="jax")
 def jax_leaves_and_epsilon(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Array by array; 1e-5 beside the square."""
 
@@ -123,7 +138,7 @@ def jax_leaves_and_epsilon(m: Any, a: Any, e: Any, *, lam: float, rho: float) ->
     return like(add(m, lam, part), m), like(add(add(e, -rho, e), rho, m), e)
 
 
-@pair(framework="jax")
+@pair("ema-averages-the-sum-of-the-gradients", also=SQUARE, framework="jax")
 def jax_sum_averaged_and_epsilon(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Averages the gradient of the whole loss; ||e||^2 + 1e-6."""
     c = dot(e, a) / (dot(e, e) + 1e-6)

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.proofs.fresh.entries import pair
+from tests.proofs.fresh.entries import CONVEX, EPSILON, pair
 from tests.proofs.fresh.singles_methods import cagrad, hull, two, unless, vaccinated
 from tests.proofs.right.pieces import cut, joined
 
 
-@pair(method="pcgrad")
+@pair("projects-off-gradients-already-projected", "gradients-are-averaged", method="pcgrad")
 def pcgrad_of_altered_and_mean(gradients: Any, *, orders: Any, lam: float) -> Any:
     """Projects on gradients that have been altered already; the mean in place of the sum."""
     vectors = [joined(g) for g in gradients]
@@ -22,7 +22,7 @@ def pcgrad_of_altered_and_mean(gradients: Any, *, orders: Any, lam: float) -> An
     return cut(np.asarray(total) / len(vectors), gradients[0])
 
 
-@pair(method="pcgrad")
+@pair("projects-where-gradients-agree", also=EPSILON, method="pcgrad")
 def pcgrad_agreeing_and_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any:
     """Projects where the gradients agree; ||g_j||^2 + 1e-8."""
     vectors = [joined(g) for g in gradients]
@@ -37,7 +37,7 @@ def pcgrad_agreeing_and_epsilon(gradients: Any, *, orders: Any, lam: float) -> A
     return cut(np.asarray(total), gradients[0])
 
 
-@pair(method="pcgrad")
+@pair("layer-by-layer", also=EPSILON, method="pcgrad")
 def pcgrad_leaves_and_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any:
     """Leaf by leaf; ||g_j||^2 + 1e-7."""
     direction = []
@@ -54,7 +54,7 @@ def pcgrad_leaves_and_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any
     return direction
 
 
-@pair(method="mgda")
+@pair("weights-are-exchanged", "weight-is-not-clipped", method="mgda")
 def mgda_exchanged_and_unclipped(gradients: Any) -> Any:
     """The weights are exchanged, and not held in [0, 1]."""
     m, a = two(gradients)
@@ -62,33 +62,37 @@ def mgda_exchanged_and_unclipped(gradients: Any) -> Any:
     return cut(w * a + (1 - w) * m, gradients[0])
 
 
-@pair(method="mgda")
+@pair("gradients-are-normalised-first", also=EPSILON, method="mgda")
 def mgda_of_unit_gradients_and_epsilon(gradients: Any) -> Any:
     """The gradients are brought to norm one, over their norms plus 1e-8."""
     m, a = (v / (np.linalg.norm(v) + 1e-8) for v in two(gradients))
     return cut(hull(m, a), gradients[0])
 
 
-@pair(method="cagrad")
+@pair("direction-is-divided-by-one-plus-c-squared", "mean-is-a-sum", method="cagrad")
 def cagrad_rescaled_sum(gradients: Any, *, c: float) -> Any:
     """Divides by 1 + c^2; the sum in place of the mean."""
     return cut(2 * cagrad(gradients, c, 1.0) / (1 + c * c), gradients[0])
 
 
-@pair(method="cagrad")
+@pair("radius-is-squared", like="direction-is-divided-by-one-plus-c-squared", method="cagrad")
 def cagrad_squared_and_rescaled(gradients: Any, *, c: float) -> Any:
     """Divides by 1 + c; the radius is c^2 ||g_0||."""
     return cut(cagrad(gradients, c, c) / (1 + c), gradients[0])
 
 
-@pair(method="grad_vac")
+@pair("beta-and-its-complement-are-swapped", method="grad_vac")
 def grad_vac_decay_from_one(gradients: Any, state: Any, *, beta: float) -> Any:
     """Takes beta for the weight of the old target; the targets start at one half."""
     state = state or {(0, 1): 0.5, (1, 0): 0.5}
     return vaccinated(gradients, state, lambda t, cosine: beta * t + (1 - beta) * cosine)
 
 
-@pair(method="dynamic_barrier")
+@pair(
+    "barrier-is-the-auxiliary-norm-squared",
+    "weight-is-not-held-above-zero",
+    method="dynamic_barrier",
+)
 def barrier_of_the_auxiliary_unfloored(gradients: Any, *, lam: float) -> Any:
     """The barrier is that of the auxiliary gradient; the weight may be negative."""
     m, a = two(gradients)
@@ -96,7 +100,7 @@ def barrier_of_the_auxiliary_unfloored(gradients: Any, *, lam: float) -> Any:
     return cut(b + unless(float(m @ m), float(a @ a - m @ b)) * m, gradients[0])
 
 
-@pair(method="dynamic_barrier")
+@pair("weight-is-not-held-above-zero", also=EPSILON, method="dynamic_barrier")
 def barrier_unfloored_and_epsilon(gradients: Any, *, lam: float) -> Any:
     """The weight of the main gradient may be negative; ||m||^2 + 1e-8."""
     m, a = two(gradients)
@@ -104,14 +108,14 @@ def barrier_unfloored_and_epsilon(gradients: Any, *, lam: float) -> Any:
     return cut(b + (m @ m - m @ b) / (m @ m + 1e-8) * m, gradients[0])
 
 
-@pair(method="a_gem")
+@pair("projects-always", also=EPSILON, method="a_gem")
 def a_gem_always_and_epsilon(gradients: Any) -> Any:
     """Projects always; ||a||^2 + 1e-6."""
     m, a = two(gradients)
     return cut(m - m @ a / (a @ a + 1e-6) * a, gradients[0])
 
 
-@pair(method="a_gem")
+@pair("roles-are-exchanged", also=EPSILON, method="a_gem")
 def a_gem_roles_and_epsilon(gradients: Any) -> Any:
     """Projects the auxiliary gradient off the main one; ||m||^2 + 1e-8."""
     m, a = two(gradients)
@@ -119,7 +123,7 @@ def a_gem_roles_and_epsilon(gradients: Any) -> Any:
     return cut(a if inner >= 0 else a - inner / (m @ m + 1e-8) * m, gradients[0])
 
 
-@pair(method="cosine_gate")
+@pair("gate-loses-the-sign", also=EPSILON, method="cosine_gate")
 def gate_of_magnitude_and_epsilon(gradients: Any, *, weighted: bool) -> Any:
     """Weighs by the absolute value of the cosine; 1e-8 beside the norms."""
     m, *others = (joined(g) for g in gradients)
@@ -130,7 +134,7 @@ def gate_of_magnitude_and_epsilon(gradients: Any, *, weighted: bool) -> Any:
     return cut(d, gradients[0])
 
 
-@pair(method="meta_balance")
+@pair("beta-is-the-weight-of-the-new-norm", also=EPSILON, method="meta_balance")
 def balance_of_new_and_epsilon(gradients: Any, state: Any, *, r: float, beta: float) -> Any:
     """Takes beta for the weight of the new norm; 1e-8 beside it."""
     vectors = [joined(g) for g in gradients]
@@ -142,7 +146,7 @@ def balance_of_new_and_epsilon(gradients: Any, state: Any, *, r: float, beta: fl
     return cut(d, gradients[0]), norms
 
 
-@pair(method="sam_gs")
+@pair("averages-are-not-corrected", "similarity-includes-the-diagonal", method="sam_gs")
 def sam_gs_raw_and_all_pairs(
     gradients: Any, state: Any, *, beta1: float, beta2: float, gamma: float, eps: float
 ) -> Any:
@@ -160,7 +164,7 @@ def sam_gs_raw_and_all_pairs(
     return cut(np.asarray(d), gradients[0]), (moments, h)
 
 
-@pair(method="mixed")
+@pair(CONVEX, method="mixed")
 def mixed_convex_in_single(gradients: Any, *, lam: float) -> Any:
     """Weighs the main gradient by 1 - lam; all in float32."""
     m, *others = (joined(g).astype(np.float32) for g in gradients)
@@ -168,7 +172,7 @@ def mixed_convex_in_single(gradients: Any, *, lam: float) -> Any:
     return cut(total.astype(np.float64), gradients[0])
 
 
-@pair(method="between")
+@pair("averages-the-mixed-gradient", also=EPSILON, method="between")
 def between_of_the_mixture(x: Any, held: Any, ema: Any, *, lam: float, rho: float) -> Any:
     """The mixed gradient enters the average as it is; ||e||^2 + 1e-7."""
     g, h, e = joined(x), joined(held), joined(ema)

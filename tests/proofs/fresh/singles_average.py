@@ -6,7 +6,7 @@ import numpy as np
 
 from bloop_proofs.adapters import from_class
 from bloop_proofs.subject import Step
-from tests.proofs.fresh.entries import single
+from tests.proofs.fresh.entries import EARLY, SWAPPED, single
 from tests.proofs.right.leafwise import dot
 from tests.proofs.right.pieces import Leaves, cut, double, given_back, joined, wide
 
@@ -35,7 +35,7 @@ def moved(e: Leaves, g: Leaves, rho: float) -> Leaves:
     )
 
 
-@single()
+@single(EARLY)
 def early_on_one_vector(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Moves the flat average first and projects by its unit vector."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -59,20 +59,20 @@ class Early:
         return mixed(main, [x - along * u for x, u in zip(aux, unit, strict=True)], self.lam)
 
 
-@single(made=True)
+@single(EARLY, made=True)
 def early_in_a_class() -> Step:
     """An object whose step moves its average, then projects on it."""
     return from_class(Early)
 
 
-@single()
+@single("zero-ema-means-the-main-gradient")
 def own_gradient_at_the_start(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """While there is no average yet the gradient of the batch stands for it in the projection."""
     reference = e if any(x.any() for x in e) else m
     return mixed(m, removed(a, reference), lam), moved(e, m, rho)
 
 
-@single()
+@single("zero-ema-becomes-the-whole-gradient")
 def starts_at_the_first(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The first gradient is the first average, in place of rho times it."""
     first = not any(np.count_nonzero(x) for x in e)
@@ -80,21 +80,21 @@ def starts_at_the_first(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: flo
     return mixed(m, removed(a, e), lam), average if first else moved(e, m, rho)
 
 
-@single()
+@single(SWAPPED)
 def beta_for_rho(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Takes rho for the decay: e <- rho e + (1 - rho) g."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut(g + lam * off(u, v), m), cut(rho * v + (1 - rho) * g, e)
 
 
-@single()
+@single("ema-has-no-dampening")
 def heavy_ball(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Momentum without dampening: e <- (1 - rho) e + g."""
     average = [(1 - rho) * double(x) + double(g) for x, g in zip(e, m, strict=True)]
     return mixed(m, removed(a, e), lam), given_back(average, e)
 
 
-@single()
+@single("ema-never-decays")
 def never_forgets(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Adds without decay: e <- e + rho g."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -115,7 +115,7 @@ def window_of_pandas(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return mixed(m, removed(a, e), lam), moved(e, m, alpha)
 
 
-@single()
+@single("ema-is-stored-with-its-bias-corrected")
 def debiased_and_kept(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Keeps the average that is corrected for bias, always as after one step: over rho."""
     average = [double(x) * (1 - rho) + rho * y for x, y in zip(e, m, strict=True)]
@@ -132,7 +132,7 @@ def unit_average(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> 
     return cut(g + lam * off(u, v), m), cut(new / size if size else new, e)
 
 
-@single()
+@single("ema-averages-unit-gradients")
 def average_of_unit_gradients(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Averages the main gradient over its norm."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -141,28 +141,28 @@ def average_of_unit_gradients(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rh
     return cut(g + lam * off(u, v), m), cut(v - rho * v + rho * unit, e)
 
 
-@single()
+@single("ema-averages-the-direction")
 def average_of_directions(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Averages the direction that it returns."""
     d = mixed(m, removed(a, e), lam)
     return d, moved(e, d, rho)
 
 
-@single()
+@single("ema-averages-the-auxiliary-gradient")
 def average_of_the_other(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Averages the auxiliary gradient."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut(g + lam * off(u, v), m), cut(v + rho * (u - v), e)
 
 
-@single()
+@single("ema-averages-the-sum-of-the-gradients")
 def average_of_the_sum(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Averages the gradient of the whole loss, L_main + lam L_aux."""
     total = [double(x) + lam * y for x, y in zip(m, a, strict=True)]
     return mixed(m, removed(a, e), lam), moved(e, total, rho)
 
 
-@single()
+@single("ema-is-never-updated")
 def forgets_to_return(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The new average is lost: a copy of the old one is returned."""
     d = mixed(m, removed(a, e), lam)
@@ -172,7 +172,7 @@ def forgets_to_return(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return d, average
 
 
-@single()
+@single("ema-averages-clipped-gradients")
 def clipped_before_averaging(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The gradient that enters the average is clipped to norm one."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -181,7 +181,7 @@ def clipped_before_averaging(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho
     return cut(g + lam * off(u, v), m), cut((1 - rho) * v + rho * bounded, e)
 
 
-@single()
+@single("ema-is-updated-twice")
 def twice_per_step(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The average moves once for each of the two losses, both times towards g_main."""
     d = mixed(m, removed(a, e), lam)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.proofs.fresh.entries import single
+from tests.proofs.fresh.entries import EARLY, LEAVES, SQUARE_FLOOR, single
 
 jax = pytest.importorskip("jax", reason="jax is not installed")
 jnp = jax.numpy
@@ -26,7 +26,7 @@ def add(x: Any, c: Any, y: Any) -> Any:
     return jax.tree.map(lambda p, q: p + c * q, wide(x), wide(y))
 
 
-@single(framework="jax")
+@single(EARLY, framework="jax")
 def optax_trace_first(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """A transformation updates its state before it uses it."""
     new = add(add(e, -rho, e), rho, m)
@@ -35,14 +35,14 @@ def optax_trace_first(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     return like(add(m, lam, add(a, -c, new)), m), like(new, e)
 
 
-@single(framework="jax")
+@single(SQUARE_FLOOR, framework="jax")
 def maximum_with_an_epsilon(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """jnp.maximum(||e||^2, 1e-5)."""
     c = dot(e, a) / jnp.maximum(dot(e, e), 1e-5)
     return like(add(m, lam, add(a, -c, e)), m), like(add(add(e, -rho, e), rho, m), e)
 
 
-@single(framework="jax")
+@single(LEAVES, framework="jax")
 def tree_map_of_a_projection(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """jax.tree.map applies the projection to each array."""
 
@@ -55,7 +55,7 @@ def tree_map_of_a_projection(m: Any, a: Any, e: Any, *, lam: float, rho: float) 
     return like(add(m, lam, part), m), like(add(add(e, -rho, e), rho, m), e)
 
 
-@single(framework="jax")
+@single("lam-is-missing", framework="jax")
 def sum_without_a_weight(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """The projected gradient is added without lam."""
     square = dot(e, e)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.proofs.fresh.entries import single
+from tests.proofs.fresh.entries import CONVEX, single
 from tests.proofs.right.pieces import cut, joined
 
 
@@ -25,7 +25,7 @@ def hull(m: np.ndarray, a: np.ndarray) -> np.ndarray:
     return w * m + (1 - w) * a
 
 
-@single(method="pcgrad")
+@single("projects-where-gradients-agree", method="pcgrad")
 def pcgrad_where_they_agree(gradients: Any, *, orders: Any, lam: float) -> Any:
     """The sign of the test is wrong: projects where the gradients agree."""
     vectors = [joined(g) for g in gradients]
@@ -39,7 +39,7 @@ def pcgrad_where_they_agree(gradients: Any, *, orders: Any, lam: float) -> Any:
     return cut(np.asarray(total), gradients[0])
 
 
-@single(method="pcgrad")
+@single("gradients-are-averaged", method="pcgrad")
 def pcgrad_mean(gradients: Any, *, orders: Any, lam: float) -> Any:
     """The mean of the altered gradients in place of their sum."""
     vectors = [joined(g) for g in gradients]
@@ -53,7 +53,7 @@ def pcgrad_mean(gradients: Any, *, orders: Any, lam: float) -> Any:
     return cut(np.mean(altered, axis=0), gradients[0])
 
 
-@single(method="pcgrad")
+@single("epsilon-*beside-the-squared-norm", method="pcgrad")
 def pcgrad_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any:
     """||g_j||^2 + 1e-5."""
     vectors = [joined(g) for g in gradients]
@@ -67,7 +67,7 @@ def pcgrad_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any:
     return cut(sum(w * g for w, g in zip(weights, altered, strict=True)), gradients[0])
 
 
-@single(method="mgda")
+@single("weight-is-not-clipped", method="mgda")
 def mgda_outside_the_hull(gradients: Any) -> Any:
     """The weight is not held in [0, 1]."""
     m, a = two(gradients)
@@ -75,7 +75,7 @@ def mgda_outside_the_hull(gradients: Any) -> Any:
     return cut(w * m + (1 - w) * a, gradients[0])
 
 
-@single(method="mgda")
+@single("weights-are-exchanged", method="mgda")
 def mgda_weights_exchanged(gradients: Any) -> Any:
     """The weight of the one is given to the other."""
     m, a = two(gradients)
@@ -83,7 +83,7 @@ def mgda_weights_exchanged(gradients: Any) -> Any:
     return cut(w * a + (1 - w) * m, gradients[0])
 
 
-@single(method="mgda")
+@single("gradients-are-normalised-first", method="mgda")
 def mgda_of_unit_gradients(gradients: Any) -> Any:
     """The gradients are brought to norm one before."""
     m, a = (v / np.linalg.norm(v) if v.any() else v for v in two(gradients))
@@ -111,19 +111,19 @@ def cagrad(gradients: Any, c: float, scale: float) -> np.ndarray:
     return np.asarray(mean + scale * c * size * unless(float(np.linalg.norm(g)), 1.0) * g)
 
 
-@single(method="cagrad")
+@single("direction-is-divided-by-one-plus-c-squared", method="cagrad")
 def cagrad_rescaled(gradients: Any, *, c: float) -> Any:
     """Divides by 1 + c^2, as the published code does."""
     return cut(cagrad(gradients, c, 1.0) / (1 + c**2), gradients[0])
 
 
-@single(method="cagrad")
+@single("mean-is-a-sum", method="cagrad")
 def cagrad_of_the_sum(gradients: Any, *, c: float) -> Any:
     """The sum of the gradients in place of their mean, everywhere."""
     return cut(2 * cagrad(gradients, c, 1.0), gradients[0])
 
 
-@single(method="grad_vac")
+@single("beta-and-its-complement-are-swapped", method="grad_vac")
 def grad_vac_beta_of_the_old(gradients: Any, state: Any, *, beta: float) -> Any:
     """Takes beta for the weight of the old target."""
     return vaccinated(gradients, state, lambda t, cosine: beta * t + (1 - beta) * cosine)
@@ -155,7 +155,7 @@ def vaccinated(gradients: Any, state: Any, move: Any) -> Any:
     return cut(np.asarray(total), gradients[0]), targets
 
 
-@single(method="dynamic_barrier")
+@single("barrier-is-the-auxiliary-norm-squared", method="dynamic_barrier")
 def barrier_of_the_auxiliary(gradients: Any, *, lam: float) -> Any:
     """The barrier is the squared norm of the auxiliary gradient."""
     m, a = two(gradients)
@@ -164,21 +164,21 @@ def barrier_of_the_auxiliary(gradients: Any, *, lam: float) -> Any:
     return cut(b + weight * m, gradients[0])
 
 
-@single(method="dynamic_barrier")
+@single("weight-is-not-held-above-zero", method="dynamic_barrier")
 def barrier_without_a_floor(gradients: Any, *, lam: float) -> Any:
     """The weight of the main gradient may be negative."""
     m, a = two(gradients)
     return cut(lam * a + (1 - unless(float(m @ m), float(lam * (m @ a)))) * m, gradients[0])
 
 
-@single(method="a_gem")
+@single("projects-always", method="a_gem")
 def a_gem_always(gradients: Any) -> Any:
     """Projects without looking whether there is a conflict."""
     m, a = two(gradients)
     return cut(m - unless(float(a @ a), float(m @ a)) * a, gradients[0])
 
 
-@single(method="cosine_gate")
+@single("gate-is-an-inner-product", method="cosine_gate")
 def gate_of_products(gradients: Any, *, weighted: bool) -> Any:
     """Weighs by the inner product in place of the cosine."""
     m, *others = (joined(g) for g in gradients)
@@ -189,7 +189,7 @@ def gate_of_products(gradients: Any, *, weighted: bool) -> Any:
     return cut(d, gradients[0])
 
 
-@single(method="meta_balance")
+@single("relaxation-is-swapped", method="meta_balance")
 def balance_turned_round(gradients: Any, state: Any, *, r: float, beta: float) -> Any:
     """r and 1 - r are exchanged."""
     vectors = [joined(g) for g in gradients]
@@ -201,7 +201,7 @@ def balance_turned_round(gradients: Any, state: Any, *, r: float, beta: float) -
     return cut(d, gradients[0]), norms
 
 
-@single(method="sam_gs")
+@single("averages-are-not-corrected", method="sam_gs")
 def sam_gs_not_debiased(
     gradients: Any, state: Any, *, beta1: float, beta2: float, gamma: float, eps: float
 ) -> Any:
@@ -220,7 +220,7 @@ def sam_gs_not_debiased(
     return cut(np.asarray(d), gradients[0]), (moments, h)
 
 
-@single(method="mixed")
+@single(CONVEX, method="mixed")
 def mixed_convex(gradients: Any, *, lam: float) -> Any:
     """Weighs the main gradient by 1 - lam."""
     m, *others = (joined(g) for g in gradients)

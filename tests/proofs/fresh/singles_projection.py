@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.proofs.fresh.entries import single
+from tests.proofs.fresh.entries import BATCH, CONFLICT, LEAVES, single
 from tests.proofs.fresh.singles_average import mixed, moved, off, removed
 from tests.proofs.right.leafwise import dot
 from tests.proofs.right.pieces import Leaves, cut, double, given_back, joined
@@ -23,7 +23,7 @@ def less(a: Leaves, c: Any, e: Leaves) -> list[Any]:
     return [double(x) - c * double(y) for x, y in zip(a, e, strict=True)]
 
 
-@single()
+@single("coefficient-is-the-cosine")
 def cosine_for_coefficient(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Subtracts cos(a, e) e: the quotient of the norms is forgotten."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -32,7 +32,7 @@ def cosine_for_coefficient(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: 
     return cut(g + lam * (u - cosine * v), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("divides-by-the-norm")
 def norm_not_squared(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Divides by ||e||, not by its square."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]
@@ -40,14 +40,14 @@ def norm_not_squared(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single()
+@single("does-not-divide")
 def no_denominator(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Takes e for a unit vector."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut(g + lam * (u - np.einsum("i,i->", u, v) * v), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("divides-by-the-auxiliary-norm-squared")
 def other_denominator(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Divides <a, e> by ||a||^2."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -55,7 +55,7 @@ def other_denominator(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return cut(g + lam * (u - c * v), m), cut((1 - rho) * v + rho * g, e)
 
 
-@single()
+@single("part-along-the-ema-is-added")
 def plus_for_minus(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Adds the part along e."""
     return mixed(m, less(a, -coefficient(a, e), e), lam), moved(e, m, rho)
@@ -69,14 +69,14 @@ def householder(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> A
     return cut(g + lam * (u - 2 * n * (n @ u)), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("part-along-the-ema-is-kept")
 def keeps_the_parallel_part(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Adds the part of a along e in place of the rest."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut(g + lam * (u - off(u, v)), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("projects-the-main-gradient-off-the-ema")
 def projects_the_main_one(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Takes the part along e out of g_main and leaves g_aux whole."""
     part = removed(m, e)
@@ -84,7 +84,7 @@ def projects_the_main_one(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: f
     return given_back(d, m), moved(e, m, rho)
 
 
-@single()
+@single(BATCH)
 def on_the_gradient_of_the_batch(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Projects on g_main: equation 3 on mini-batches, the average is carried along unused."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -92,28 +92,28 @@ def on_the_gradient_of_the_batch(m: Leaves, a: Leaves, e: Leaves, *, lam: float,
     return cut(g + lam * (u - c * g), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("projects-the-sum")
 def projects_the_sum(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Adds the losses first and takes the part along e out of the sum."""
     total = joined(m) + lam * joined(a)
     return cut(off(total, joined(e)), m), moved(e, m, rho)
 
 
-@single()
+@single(like="projects-the-main-gradient-off-the-auxiliary")
 def clears_the_main_of_the_other(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Also takes the part along g_aux out of g_main."""
     d = [x + lam * p for x, p in zip(removed(m, a), removed(a, e), strict=True)]
     return given_back(d, m), moved(e, m, rho)
 
 
-@single()
+@single(CONFLICT)
 def only_in_conflict(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Projects only where <a, e> is negative, by a clamp of the coefficient."""
     c = np.minimum(coefficient(a, e), 0.0)
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single()
+@single("projects-only-in-agreement")
 def only_in_agreement(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Projects only where <a, e> is positive."""
     c = coefficient(a, e)
@@ -121,27 +121,27 @@ def only_in_agreement(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@single()
+@single("projects-only-if-the-batch-conflicts")
 def gate_on_the_batch(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Projects only where the two gradients of the batch are in conflict."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut(g + lam * (u if np.inner(g, u) > 0 else off(u, v)), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("coefficient-is-clipped")
 def coefficient_within_one(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Clips the coefficient to [-1, 1] for stability."""
     c = np.clip(coefficient(a, e), -1.0, 1.0)
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single()
+@single("inner-product-loses-its-sign")
 def absolute_product(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Takes the absolute value of <a, e>."""
     return mixed(m, less(a, abs(coefficient(a, e)), e), lam), moved(e, m, rho)
 
 
-@single()
+@single(LEAVES)
 def tensor_by_tensor(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """A loop over parameters that projects each on its own average, by cosines."""
     d = []
@@ -153,7 +153,7 @@ def tensor_by_tensor(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return d, moved(e, m, rho)
 
 
-@single()
+@single("projects-row-by-row")
 def row_by_row(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """One projection for each row of each parameter, as for convolution filters."""
 
@@ -180,7 +180,7 @@ def means_of_tensors(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return mixed(m, less(a, quotient(top, bottom), e), lam), moved(e, m, rho)
 
 
-@single()
+@single("projects-matrices-only")
 def biases_are_left_alone(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Parameters of fewer than two dimensions are mixed, and in no inner product."""
     shaped = [i for i, x in enumerate(e) if x.ndim >= 2]
@@ -189,7 +189,7 @@ def biases_are_left_alone(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: f
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@single()
+@single("multiple-of-the-main-gradient-is-subtracted")
 def subtracts_the_batch(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The coefficient comes of the average, but it is g_main that is subtracted."""
     return mixed(m, less(a, coefficient(a, e), m), lam), moved(e, m, rho)

@@ -7,7 +7,7 @@ import pytest
 from bloop_proofs.adapters import from_class
 from bloop_proofs.losses import from_losses
 from bloop_proofs.subject import Step
-from tests.proofs.fresh.entries import single
+from tests.proofs.fresh.entries import EARLY, LEAVES, NORM_FLOOR, SQUARE_FLOOR, single
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 F = torch.nn.functional
@@ -35,7 +35,7 @@ def cleared(a: Any, e: Any) -> Any:
     return a - a.dot(e) / square * e if square > 0 else a
 
 
-@single(framework="torch")
+@single(EARLY, framework="torch")
 def lerp_before(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """torch.lerp on copies of the average, and then the projection."""
     g, u, v = flat(m), flat(a), flat(e).clone()
@@ -43,7 +43,7 @@ def lerp_before(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     return shaped(g.add(cleared(u, v), alpha=lam), m), shaped(v, e)
 
 
-@single(framework="torch")
+@single(like=(SQUARE_FLOOR, NORM_FLOOR), framework="torch")
 def cosine_similarity_of_torch(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """F.cosine_similarity with eps=1e-3, which is a floor of each of the norms."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -52,7 +52,7 @@ def cosine_similarity_of_torch(m: Any, a: Any, e: Any, *, lam: float, rho: float
     return shaped(g + lam * (u - cosine * ratio * v), m), shaped(torch.lerp(v, g, rho), e)
 
 
-@single(framework="torch")
+@single(NORM_FLOOR, framework="torch")
 def normalize_with_a_floor(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """F.normalize(e, eps=2e-4): a floor of the norm."""
     g, u, v = flat(m), flat(a), flat(e)
@@ -68,7 +68,7 @@ def average_in_bfloat16(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> An
     return shaped(g + lam * cleared(u, v), m), shaped(kept.double(), e)
 
 
-@single(framework="torch")
+@single(like="inner-products-are-in-half-precision", framework="torch")
 def sums_in_half_leaves(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Sums of products in the dtype of the leaves, which float16 cannot hold."""
 
@@ -96,7 +96,7 @@ class PerTensor:
         return out
 
 
-@single(framework="torch", made=True)
+@single(LEAVES, framework="torch", made=True)
 def tensors_of_an_optimiser() -> Step:
     """A buffer per parameter, as in an optimiser, each projected on by itself."""
     return from_class(PerTensor, method="combine", ema="buffers")
@@ -118,13 +118,13 @@ class Router:
         torch._foreach_copy_(self.average, shaped(new, self.average))
 
 
-@single(framework="torch", made=True)
+@single("ema-averages-the-direction", framework="torch", made=True)
 def router_that_averages_grad() -> Step:
     """After the backward pass the average takes .grad, which is the direction by then."""
     return from_losses(Router, ema="average")
 
 
-@single(framework="torch")
+@single("auxiliary-gradient-is-projected-in-place", framework="torch")
 def detaches_nothing_from_its_input(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> Any:
     """Subtracts the projection from the auxiliary gradients in place."""
     g, u, v = flat(m), flat(a), flat(e)

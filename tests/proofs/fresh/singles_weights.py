@@ -5,21 +5,32 @@ from typing import Any
 import numpy as np
 
 from bloop_proofs.subject import Step
-from tests.proofs.fresh.entries import single
+from tests.proofs.fresh.entries import (
+    CONVEX,
+    HALF,
+    NORM,
+    RESCALED,
+    SINGLE,
+    SMALL,
+    SQUARE,
+    SQUARE_FLOOR,
+    ZERO,
+    single,
+)
 from tests.proofs.fresh.singles_average import mixed, moved, off, removed
 from tests.proofs.fresh.singles_projection import coefficient, less, quotient
 from tests.proofs.right.leafwise import dot
 from tests.proofs.right.pieces import Leaves, cut, double, given_back, joined
 
 
-@single()
+@single(CONVEX)
 def convex_weights(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Weighs the main gradient by 1 - lam."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut((1 - lam) * g + lam * off(u, v), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(RESCALED)
 def over_one_plus_lam(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Divides the direction by 1 + lam."""
     part = removed(a, e)
@@ -27,7 +38,7 @@ def over_one_plus_lam(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return given_back(d, m), moved(e, m, rho)
 
 
-@single()
+@single("lam-misses-the-auxiliary-gradient")
 def lam_on_the_correction_only(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """g + a - lam c e: the weight is on what is subtracted only."""
     c = lam * coefficient(a, e)
@@ -35,14 +46,14 @@ def lam_on_the_correction_only(m: Leaves, a: Leaves, e: Leaves, *, lam: float, r
     return given_back(d, m), moved(e, m, rho)
 
 
-@single()
+@single("lam-enters-twice")
 def weighted_twice(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The loss has been weighted already and its gradient is again."""
     g, u, v = joined(m), lam * joined(a), joined(e)
     return cut(g + lam * off(u, v), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(like="auxiliary-gradient-gets-the-length-of-the-main")
 def as_long_as_the_main_one(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """What is added is brought to the norm of g_main."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -52,7 +63,7 @@ def as_long_as_the_main_one(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho:
     return cut(g + lam * part, m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("projection-is-stretched-back")
 def keeps_the_norm_of_the_auxiliary(
     m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
 ) -> Any:
@@ -63,7 +74,7 @@ def keeps_the_norm_of_the_auxiliary(
     return mixed(m, [scale * x for x in part], lam), moved(e, m, rho)
 
 
-@single()
+@single("direction-is-clipped")
 def clipped_direction(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The direction is clipped to norm one."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -71,7 +82,7 @@ def clipped_direction(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return cut(d / max(1.0, float(np.linalg.norm(d))), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single("zero-ema-drops-the-auxiliary-gradient")
 def auxiliary_waits_for_an_average(
     m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
 ) -> Any:
@@ -81,14 +92,14 @@ def auxiliary_waits_for_an_average(
     return cut(g + lam * part, m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(SQUARE)
 def beside_the_square(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """||e||^2 + 1e-7."""
     g, u, v = joined(m), joined(a), joined(e)
     return cut(g + lam * (u - v * (u @ v) / (v @ v + 1e-7)), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(SQUARE_FLOOR)
 def under_a_clamp(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """max(||e||^2, 2.5e-5)."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]
@@ -96,7 +107,7 @@ def under_a_clamp(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) ->
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single()
+@single(SQUARE)
 def under_the_root(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """A unit vector e / sqrt(||e||^2 + 3e-9)."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -104,7 +115,7 @@ def under_the_root(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return cut(g + lam * (u - (n @ u) * n), m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(NORM)
 def beside_the_norm(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """A unit vector e / (||e|| + 1e-6)."""
     y = [double(leaf) for leaf in e]
@@ -114,7 +125,7 @@ def beside_the_norm(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return mixed(m, less(a, along, unit), lam), moved(e, m, rho)
 
 
-@single()
+@single(like=(SQUARE, NORM))
 def one_norm_guarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The cosine has 1e-5 beside the product of the norms."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -124,7 +135,7 @@ def one_norm_guarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return cut(g + lam * part, m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(SMALL)
 def small_averages_do_not_count(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """No projection where ||e|| is below 1e-4."""
     g, u, v = joined(m), joined(a), joined(e)
@@ -132,7 +143,7 @@ def small_averages_do_not_count(m: Leaves, a: Leaves, e: Leaves, *, lam: float, 
     return cut(g + lam * part, m), cut(v + rho * (g - v), e)
 
 
-@single()
+@single(SQUARE, like="machine-epsilon-is-added-to-the-square")
 def machine_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """finfo(float32).eps beside the square, also for float64."""
     eps = np.finfo(np.float32).eps
@@ -140,7 +151,7 @@ def machine_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return mixed(m, less(a, dot(x, y) / (dot(y, y) + eps), e), lam), moved(e, m, rho)
 
 
-@single()
+@single(ZERO)
 def nothing_guarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """0 / 0 at the first step."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]
@@ -149,7 +160,7 @@ def nothing_guarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single()
+@single(SINGLE)
 def sums_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Inner products of float64 vectors in float32."""
     u, v = (joined(x).astype(np.float32) for x in (a, e))
@@ -157,7 +168,7 @@ def sums_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single()
+@single(like="everything-is-in-single-precision")
 def average_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The average is kept in float32, whatever is asked for."""
     d = mixed(m, removed(a, e), lam)
@@ -165,7 +176,7 @@ def average_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return d, given_back(kept, e)
 
 
-@single()
+@single(HALF)
 def half_arithmetic(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The average moves in the dtype of the gradient."""
     narrow = [x.astype(g.dtype) for x, g in zip(e, m, strict=True)]
@@ -173,7 +184,7 @@ def half_arithmetic(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return mixed(m, removed(a, e), lam), given_back(average, e)
 
 
-@single()
+@single(like="nothing-is-conjugated*")
 def not_conjugated(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """sum a e for complex leaves, the real part taken at the end."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]
@@ -182,7 +193,7 @@ def not_conjugated(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return mixed(m, less(a, quotient(top, bottom), e), lam), moved(e, m, rho)
 
 
-@single()
+@single("inner-product-is-complex")
 def complex_coefficient(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Projects on a complex line: the coefficient keeps its imaginary part."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]
@@ -191,14 +202,14 @@ def complex_coefficient(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: flo
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@single()
+@single("bad-entries-of-the-direction-become-zero")
 def bad_numbers_are_zeros(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """NaN and infinity in the direction become numbers."""
     d = mixed(m, removed(a, e), lam)
     return [np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0) for x in d], moved(e, m, rho)
 
 
-@single()
+@single("ema-is-updated-in-place")
 def moves_what_it_was_given(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The average is written to and returned."""
     d = mixed(m, removed(a, e), lam)
@@ -207,7 +218,7 @@ def moves_what_it_was_given(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho:
     return d, e
 
 
-@single(made=True)
+@single("ema-is-kept-inside", made=True)
 def remembers_its_first_average() -> Step:
     """Keeps the average in a closure from the first call on; the argument is not looked at."""
     kept: dict[int, Leaves] = {}
