@@ -47,8 +47,8 @@ def to_junit(report: Report) -> str:
     for result in report.results:
         _add_case(suite, report.method, result)
     if report.diagnosis:
-        lines = (f"{d.name} ({d.where}): {d.mend}" for d in report.diagnosis)
-        ET.SubElement(suite, "system-out").text = _legal("\n".join(lines))
+        lines = "\n".join(map(str, report.diagnosis))
+        ET.SubElement(suite, "system-out").text = _legal(lines)
     suites = ET.Element("testsuites")
     suites.append(suite)
     ET.indent(suites)

@@ -35,12 +35,49 @@ class Result:
         return self.status in ("failed", "xpassed")
 
 
-class Diagnosis(NamedTuple):
-    """A known mistake that returns what the subject returns, on every input tried."""
+class Named(NamedTuple):
+    """A known mistake: its name, the line that it gets wrong, and what to do about it."""
 
     name: str
     where: str
     mend: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.where}): {self.mend}"
+
+
+class Diagnosis(NamedTuple):
+    """Known mistakes that together do what the subject does, the main one first.
+
+    ``also`` are the others. ``share``, of 0 to 1, is how much of what is wrong with the outputs
+    they explain. They are ``proved`` where a step that makes these and no other mistakes returns
+    what the subject returns on every input tried.
+    """
+
+    name: str
+    where: str
+    mend: str
+    share: float = 1.0
+    proved: bool = True
+    also: tuple[Named, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all its mistakes."""
+        return (self.name, *(other.name for other in self.also))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain lists, dicts, strings and numbers."""
+        return {**self._asdict(), "also": [other._asdict() for other in self.also]}
+
+    def __str__(self) -> str:
+        """Return a line for every mistake."""
+        where = self.where
+        if not self.proved:
+            where += f"; explains {100 * self.share:.0f}% of what is wrong"
+        first = Named(self.name, where, self.mend)
+        lines = [f"{'is' if self.proved else 'like'}: {first}"]
+        return "\n".join([*lines, *(f"  with {other}" for other in self.also)])
 
 
 @dataclass(frozen=True)
@@ -99,7 +136,7 @@ class Report:
             "assume": list(self.domain.assumed),
             "passed": self.passed,
             "results": [asdict(result) for result in self.results],
-            "diagnosis": [entry._asdict() for entry in self.diagnosis],
+            "diagnosis": [entry.to_dict() for entry in self.diagnosis],
         }
 
     def to_json(self) -> str:
@@ -117,9 +154,6 @@ class Report:
         ]
         if len(self.broken) > 5:
             lines.append(f"  and {len(self.broken) - 5} more")
-        lines += [
-            f"most likely: {entry.name} ({entry.where}): {entry.mend}"
-            for entry in self.diagnosis[:1]
-        ]
+        lines += map(str, self.diagnosis[:1])
         shown = next((r.counterexample for r in self.broken if r.counterexample), "")
         return "\n".join([*lines, shown]).rstrip()

@@ -100,5 +100,4 @@ def _show_counterexample(result: Result, console: Console, *, most: int | None) 
 
 def _show_diagnosis(report: Report, console: Console) -> None:
     for rank, entry in enumerate(report.diagnosis[:3]):
-        lead = "The outputs are those of a known mistake" if rank == 0 else "or of"
-        console.print(f"{lead}: {entry.name} ({entry.where}). {entry.mend}", markup=False)
+        console.print(f"{'or ' * (rank > 0)}{entry}", markup=False)

@@ -65,7 +65,7 @@ def test_the_suite_says_what_was_judged_and_found() -> None:
         "assume": "real,rho<1",
         "verdict": "wrong, for real leaves, rho < 1",
     }
-    assert suite.findtext("system-out") == "mixes (eq. 5): Project."
+    assert suite.findtext("system-out") == "is: mixes (eq. 5): Project."
 
 
 def test_what_xml_cannot_hold_is_written_as_python_does() -> None:

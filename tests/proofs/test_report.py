@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from bloop_proofs import LAWS, Diagnosis, Report, Result, check_implementation
-from bloop_proofs.report import Status
+from bloop_proofs.report import Named, Status
 from tests.proofs.subjects import ROOT, breaks_every_law, example, forgets_the_projection
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
@@ -50,7 +50,10 @@ def test_the_json_is_valid_and_says_what_the_report_says(step: Any) -> None:
         stored["seed"],
         stored["examples"],
         tuple(Result(**result) for result in stored["results"]),
-        tuple(Diagnosis(**entry) for entry in stored["diagnosis"]),
+        tuple(
+            Diagnosis(**{**entry, "also": tuple(Named(**other) for other in entry["also"])})
+            for entry in stored["diagnosis"]
+        ),
     )
     assert again == report
 
@@ -85,5 +88,13 @@ def test_a_failing_report_prints_one_screen() -> None:
 
 def test_a_report_prints_the_likeliest_diagnosis() -> None:
     known = tuple(Diagnosis(f"mistake-{i}", "eq. 5", f"mend {i}.") for i in range(2))
-    assert "most likely: mistake-0 (eq. 5): mend 0." in str(report_of("failed", diagnosis=known))
+    assert "is: mistake-0 (eq. 5): mend 0." in str(report_of("failed", diagnosis=known))
     assert "mistake-1" not in str(report_of("failed", diagnosis=known))
+
+
+def test_what_is_not_proved_is_only_like_a_known_mistake() -> None:
+    found = Diagnosis("mixes", "eq. 5", "Project.", 0.826, False, (Named("slow", "eq. 6", "Run."),))
+    assert str(found) == (
+        "like: mixes (eq. 5; explains 83% of what is wrong): Project.\n  with slow (eq. 6): Run."
+    )
+    assert found.names == ("mixes", "slow")

@@ -52,7 +52,7 @@ def test_an_early_update_fails_with_1_on_one_screen(
     shown = capsys.readouterr().out
     assert "direction-is-equation-5" in shown
     assert "more broken laws" in shown
-    assert "known mistake: ema-is-updated-before-the-projection" in shown
+    assert "is: ema-is-updated-before-the-projection" in shown
     assert len(shown.splitlines()) <= 45
 
 

@@ -28,12 +28,10 @@ from bloop_proofs.methods import (
 from bloop_proofs.methods.bloop import definition
 from bloop_proofs.methods.bloop.mistakes import MISTAKES
 from bloop_proofs.methods.bloop.mistakes import probes as bloop_probes
-from bloop_proofs.methods.bloop.mistakes.pieces import right
-from bloop_proofs.methods.bloop.mistakes.wrong import protocol as as_step
 from bloop_proofs.mistakes import probes
 from bloop_proofs.mistakes.common import common
 from bloop_proofs.mistakes.looks import Probes
-from bloop_proofs.mistakes.mistake import Mistake, mistakes_in, step_of
+from bloop_proofs.mistakes.mistake import Mistake, mistakes_in
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Subject
 
@@ -62,16 +60,22 @@ def _of_lists(module: Any) -> Method:
         *module.RELATIONS,
         *protocol.of_lists(signature),
     )
-    step = step_of(getattr(module, signature.name), signature)
-    mistakes = (*mistakes_in(module), *common(signature, step))
-    return Method(signature, laws, mistakes, Subject(step, FRAMEWORKS["numpy"], signature))
+    own = mistakes_in(module)
+    mistakes = (*own, *common(signature, own[0].base))
+    return Method(signature, laws, mistakes, _right(mistakes))
+
+
+def _right(mistakes: tuple[Mistake, ...]) -> Subject:
+    """Return what wrong steps are made of."""
+    first = mistakes[0]
+    return Subject(first.base({}), FRAMEWORKS["numpy"], first.method)
 
 
 BLOOP = Method(
     definition.SIGNATURE,
     bloop.LAWS,
     MISTAKES,
-    Subject(as_step(right), FRAMEWORKS["numpy"], definition.SIGNATURE),
+    _right(MISTAKES),
     bloop_probes.probes_for,
 )
 OTHERS = (
@@ -90,7 +94,7 @@ BETWEEN = Method(
     between.SIGNATURE,
     between.LAWS,
     between.MISTAKES,
-    Subject(between.step_of(), FRAMEWORKS["numpy"], between.SIGNATURE),
+    _right(between.MISTAKES),
     between.probes_for,
 )
 METHODS = {m.signature.name: m for m in (BLOOP, *map(_of_lists, OTHERS), BETWEEN)}

@@ -15,10 +15,10 @@ from bloop_proofs.gradients import nonzero, unflatten
 from bloop_proofs.law import law
 from bloop_proofs.laws import relations
 from bloop_proofs.laws.measure import require_close, require_small
-from bloop_proofs.mistakes.formula import Entry
+from bloop_proofs.mistakes.formula import Parts
 from bloop_proofs.mistakes.looks import Probe, Probes, Sizes, finite_part, history, values
 from bloop_proofs.mistakes.mistake import as_listed
-from bloop_proofs.rows import share
+from bloop_proofs.mistakes.names import Names, Right
 from bloop_proofs.signature import Answer, Signature, any_of
 from bloop_proofs.strategies import inputs
 from bloop_proofs.subject import Step, Subject, flat
@@ -131,25 +131,26 @@ LAWS = (
 )
 
 
-def step_of(entry: Entry | None = None) -> Step:
-    """Return a right step in float64, or one with an output exchanged for a formula."""
+RIGHT = Right(
+    """
+    d = x - lam c v
+    c = <A, v> / ||v||^2
+    v = e
+    ema = (1 - rho) e + rho g
+    g = x - lam A
+    after = ema
+    """
+)
+"""A step between, and the parts of it that mistakes exchange: g stands for g_main."""
+
+
+def step_of(parts: Parts) -> Step:
+    """Return a right step in float64, but for the parts that are exchanged."""
 
     def step(x: Gradient, held: Gradient, ema: Gradient, *, lam: float, rho: float) -> Any:
-        names: dict[str, Any] = {
-            "x": flat(x),
-            "A": flat(held),
-            "e": flat(ema),
-            "lam": lam,
-            "rho": rho,
-        }
-        known = {
-            "d": names["x"] - lam * share(names["A"], names["e"]) * names["e"],
-            "ema": (1 - rho) * names["e"] + rho * (names["x"] - lam * names["A"]),
-        }
-        names["after"] = known["ema"]
-        parts = entry.parts if entry else ()
-        d, new = (entry.value(k, names) if entry and k in parts else known[k] for k in known)
-        return unflatten(d, x), unflatten(new, ema)
+        known = {"x": flat(x), "A": flat(held), "e": flat(ema), "lam": lam, "rho": rho}
+        names = Names(parts, RIGHT, known)
+        return unflatten(names["d"], x), unflatten(names["ema"], ema)
 
     return step
 
@@ -159,33 +160,33 @@ MISTAKES = as_listed(
     """
 at d = x - lam c e, c = <A, e> / ||e||^2
 projects-the-mixed-gradient: The direction is pi(x; e), without what g_main has along e.
-    d = pi(x; e)
+    d = pi(x; v)
     -> Take A's part along e out of x, not that of x itself.
 takes-the-coefficient-of-the-mixed-gradient: The direction is x - lam (<x, e> / ||e||^2) e.
-    d = x - lam (<x, e> / ||e||^2) e
+    c = <x, v> / ||v||^2
     -> Take c = <A, e> / ||e||^2.
 adds-the-held-gradient: The direction is x + lam pi(A; e), with the auxiliary gradient twice.
-    d = x + lam pi(A; e)
+    d = x + lam pi(A; v)
     -> Subtract lam c e alone: x has lam g_aux in it already.
 projects-on-the-ema-that-x-has-entered: The direction is x - lam c e for the new e.
-    d = x - lam (<A, e'> / ||e'||^2) e'
+    v = e'
     -> Compute d with the EMA before the step.
 leaves-lam-out-of-the-projection: The direction is x - c e.
-    d = x - (<A, e> / ||e||^2) e
+    d = x - c v
     -> Subtract lam c e: x holds lam times the gradient.
 at e <- (1 - rho) e + rho (x - lam A)
 averages-the-mixed-gradient: The new EMA is (1 - rho) e + rho x.
-    ema = (1 - rho) e + rho x
+    g = x
     -> Take lam A out of x before it enters e.
 averages-x-less-the-held-gradient-unweighted: The new EMA is (1 - rho) e + rho (x - A).
-    ema = (1 - rho) e + rho (x - A)
+    g = x - A
     -> Take lam A out of x, with the lam of x.
 leaves-the-ema-as-it-is: The new EMA is e: it moves on full steps only.
     ema = e
     -> Let x - lam A enter e on every step between.
 """,
     step_of,
-    {},
+    lambda entry: entry.statement,
 )
 
 

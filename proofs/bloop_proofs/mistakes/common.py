@@ -1,12 +1,13 @@
 """Mistakes that can be made with every method: roles, leaves, memory, form, hidden values."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bloop_proofs.cases import Gradient
-from bloop_proofs.mistakes.mistake import Mistake
+from bloop_proofs.mistakes.mistake import Base, Mistake
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Step
 
@@ -17,15 +18,15 @@ After = Callable[[Outputs, Vectors], Outputs]
 
 
 def around(
-    method: Signature, right: Step, *, before: Before | None = None, after: After | None = None
+    method: Signature, under: Step, *, before: Before | None = None, after: After | None = None
 ) -> Step:
-    """Return a right step with a change of its vectors before it, or of its outputs after."""
+    """Return a step with a change of its vectors before it, or of its outputs after."""
 
     def step(*given: Any, **options: Any) -> Any:
         vectors = given if method.vectors else given[0]
         changed = before(vectors) if before else vectors
         arguments = changed if method.vectors else (changed, *given[1:])
-        returned = right(*arguments, **options)
+        returned = under(*arguments, **options)
         pairs = len(method.returned) > 1
         outputs = dict(zip(method.returned, returned if pairs else (returned,), strict=True))
         outputs |= after(outputs, vectors) if after else {}
@@ -76,17 +77,17 @@ FORMS: Sequence[tuple[str, str, str, Callable[[Gradient], Gradient]]] = (
 """What can be done to the leaves of every output: name, statement, mend."""
 
 
-def forms(method: Signature, right: Step, *names: str) -> tuple[Mistake, ...]:
+def forms(method: Signature, base: Base, *names: str) -> tuple[Mistake, ...]:
     """Return the mistakes in the form of the outputs, all or those named."""
 
-    def made(change: Callable[[Gradient], Gradient]) -> Callable[[], Step]:
+    def made(change: Callable[[Gradient], Gradient]) -> Callable[[Step], Step]:
         def after(outputs: Outputs, vectors: Vectors) -> Outputs:
             return {name: change(outputs[name]) for name in method.outputs}
 
-        return lambda: around(method, right, after=after)
+        return partial(around, method, after=after)
 
     return tuple(
-        Mistake(method, name, "numerics", statement, SHAPES, mend, made(change))
+        Mistake(method, name, "numerics", statement, SHAPES, mend, base, around=made(change))
         for name, statement, mend, change in FORMS
         if not names or name in names
     )
@@ -113,7 +114,7 @@ def _finite(vectors: Vectors) -> Vectors:
     return [[np.asarray(np.nan_to_num(x)) for x in vector] for vector in vectors]
 
 
-def _remembering(method: Signature, right: Step) -> Step:
+def _remembering(method: Signature, under: Step) -> Step:
     """Return a step that adds a part of the direction of the call before."""
     last: list[Gradient] = []
 
@@ -125,45 +126,45 @@ def _remembering(method: Signature, right: Step) -> Step:
         both = zip(direction, old if alike else direction, strict=True)
         return {"direction": [np.asarray(x + (y - x) / 4, x.dtype) for x, y in both]}
 
-    return around(method, right, after=after)
+    return around(method, under, after=after)
 
 
-def _leaf_by_leaf(method: Signature, right: Step) -> Step:
+def _leaf_by_leaf(method: Signature, under: Step) -> Step:
     def stateless(gradients: Vectors, **options: Any) -> Gradient:
         leaves = zip(*gradients, strict=True)
-        return [right([[x] for x in each], **options)[0] for each in leaves]
+        return [under([[x] for x in each], **options)[0] for each in leaves]
 
     def stateful(gradients: Vectors, state: Any, **options: Any) -> Any:
         states = state or [None] * len(gradients[0])
         leaves = [[[x] for x in each] for each in zip(*gradients, strict=True)]
-        pairs = [right(g, old, **options) for g, old in zip(leaves, states, strict=True)]
+        pairs = [under(g, old, **options) for g, old in zip(leaves, states, strict=True)]
         return [direction[0] for direction, _ in pairs], [new for _, new in pairs]
 
     return stateful if method.stateful else stateless
 
 
-def _keeping(right: Step) -> Step:
+def _keeping(under: Step) -> Step:
     """Return a step whose state are the arrays it was given, from which it computes all anew."""
 
     def step(gradients: Vectors, state: Any, **options: Any) -> Any:
         steps = [*(state or []), gradients]
         known: Any = None
         for each in steps:
-            direction, known = right(each, known, **options)
+            direction, known = under(each, known, **options)
         return direction, steps
 
     return step
 
 
-def common(method: Signature, right: Step) -> list[Mistake]:
+def common(method: Signature, base: Base) -> list[Mistake]:
     """Return the mistakes that can be made with a method of lists as with the others."""
 
-    def changed(**change: Any) -> Callable[[], Step]:
-        return lambda: around(method, right, **change)
+    def changed(**change: Any) -> Callable[[Step], Step]:
+        return partial(around, method, **change)
 
     def entry(name: str, statement: str, where: str, mend: str, **about: Any) -> Mistake:
         known = {"group": "numerics", "where": where, "mend": mend, **about}
-        return Mistake(method, name, statement=statement, **known)
+        return Mistake(method, name, statement=statement, base=base, **known)
 
     found = [
         entry(
@@ -171,36 +172,36 @@ def common(method: Signature, right: Step) -> list[Mistake]:
             "The main gradient's memory becomes the direction's.",
             "protocol: gradients are not written",
             "Write the direction to a new array.",
-            make=changed(after=written_over),
+            around=changed(after=written_over),
         ),
         entry(
             "main-gradient-itself-is-returned",
             "Where the direction equals the main gradient, it is the same array.",
             "protocol: the direction is a new array",
             "Return a copy of the main gradient where nothing is to be done.",
-            make=changed(after=given_back),
+            around=changed(after=given_back),
         ),
         entry(
             "direction-is-always-float64",
             "The leaves of the direction are float64, whatever the gradients'.",
             "protocol: the direction has the main gradient's dtypes",
             "Cast the direction to the dtype of the main gradient, leaf by leaf.",
-            make=changed(after=_wide),
+            around=changed(after=_wide),
         ),
-        *forms(method, right, "leaves-are-returned-flat"),
+        *forms(method, base, "leaves-are-returned-flat"),
         entry(
             "nan-is-replaced",
             "NaN in a gradient counts as 0.",
             "protocol: NaN shows",
             "Let NaN through, so that a loss scaler or a person can see it.",
-            make=changed(before=_finite),
+            around=changed(before=_finite),
         ),
         entry(
             "direction-is-averaged-over-calls",
             "A quarter of the direction is that of the call before.",
             "protocol: the state is all that is remembered",
             "Compute the direction of the gradients and the state alone.",
-            make=lambda: _remembering(method, right),
+            around=partial(_remembering, method),
             remembers=True,
         ),
     ]
@@ -210,7 +211,7 @@ def common(method: Signature, right: Step) -> list[Mistake]:
             "Every leaf is treated as a problem of its own.",
             "leaves: one inner product over all parameters",
             "Sum inner products and norms over all leaves before using them.",
-            make=lambda: _leaf_by_leaf(method, right),
+            around=partial(_leaf_by_leaf, method),
             group="equations",
         )
         found.insert(0, layer_by_layer)
@@ -220,7 +221,7 @@ def common(method: Signature, right: Step) -> list[Mistake]:
             "The last gradient is taken for the main one, and the first for an auxiliary one.",
             "protocol: gradients = [g_main, g_aux, ...]",
             "The main gradient comes first.",
-            make=changed(before=lambda gradients: gradients[::-1]),
+            around=changed(before=lambda gradients: gradients[::-1]),
             group="equations",
         )
         found.insert(0, exchanged)
@@ -230,7 +231,7 @@ def common(method: Signature, right: Step) -> list[Mistake]:
             "The state refers to the gradients, which the training loop writes over.",
             "protocol: the state is the step's own",
             "Copy what the state keeps of the gradients.",
-            make=lambda: _keeping(right),
+            around=_keeping,
         )
         found.append(keeping)
     return found

@@ -10,6 +10,7 @@ Formulas are written as in the papers: ``<x, y>`` and ``||x||`` over all paramet
 
 The line in the paper or the protocol, and then, for each mistake, its name, what it does, the parts
 that it exchanges, and the mend. ``part(x, y) = ...`` exchanges a function, ``part = ...`` a value.
+A formula that names its own part alters what is there, also what another mistake has put there.
 A constant in braces stands for any other: where nothing else explains a subject, it is fitted.
 """
 
@@ -20,9 +21,9 @@ import re
 import textwrap
 import token
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, reduce
 from types import CodeType
 from typing import Any
 
@@ -31,19 +32,33 @@ import numpy as np
 from bloop_proofs import rows
 from bloop_proofs.truths.products import Plain
 
+
+def _many(*xs: Any) -> bool:
+    return any(np.ndim(x) > 0 for x in xs)
+
+
+def _least(*xs: Any) -> Any:
+    """Return the least of some numbers, or of an array; entry by entry for several arrays."""
+    if len(xs) > 1 and _many(*xs):
+        return reduce(np.minimum, xs)
+    return float(np.min(np.array(xs)))
+
+
 NAMES: Mapping[str, Any] = {
     **{name: value for name, value in vars(rows).items() if callable(value)},
     "cos": rows.cosine,
     "inner": lambda x, y: float(x @ y),
-    "max": lambda *xs: float(np.max(np.array(xs))),
+    "many": _many,
+    "max": lambda *xs: -_least(*(-np.asarray(x) for x in xs)),
     "mean": lambda xs: float(np.mean(xs)),
-    "min": lambda *xs: float(np.min(np.array(xs))),
+    "min": _least,
     "nan": float("nan"),
     "norm": rows.length,
     "ones": np.ones,
     "pi": lambda x, y: x - rows.share(x, y) * y,
     "sign": np.sign,
     "sqrt": lambda x: float(np.sqrt(x)),
+    "where": np.where,
 }
 """What every formula may call, beside what right steps are made of."""
 
@@ -52,8 +67,14 @@ NAMES: Mapping[str, Any] = {
 class Part:
     """A part of a step that is exchanged for a formula, of some arguments or of none."""
 
+    name: str
     text: str
     arguments: tuple[str, ...] = ()
+
+    @property
+    def alters(self) -> bool:
+        """Whether it is made of what it takes the place of."""
+        return self.name in compiled(self.text).co_names
 
     def known(self, names: Mapping[str, Any]) -> Any:
         """Return its value, or a function, where the other names of a step are known."""
@@ -65,6 +86,23 @@ class Part:
         )
 
 
+Parts = Mapping[str, tuple[Part, ...]]
+"""For the name of every part what takes its place, one on top of the other."""
+
+
+def joined(every: Iterable[Parts]) -> Parts:
+    """Return the parts of several mistakes; raise ``ValueError`` where two want the same place."""
+    found: dict[str, tuple[Part, ...]] = {}
+    for parts in every:
+        for name, chain in parts.items():
+            found[name] = (*found.get(name, ()), *chain)
+    for name, chain in found.items():
+        if sum(not part.alters for part in chain) > 1:
+            raise ValueError(f"one formula may take the place of {name}; found several")
+        found[name] = tuple(sorted(chain, key=lambda part: part.alters))
+    return found
+
+
 @dataclass
 class Entry:
     """A mistake as it is listed; ``free`` is a constant in it that may as well be another."""
@@ -73,29 +111,20 @@ class Entry:
     name: str
     statement: str = ""
     mend: str = ""
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     free: str = ""
-
-    @property
-    def names(self) -> set[str]:
-        """The names that its formulas use."""
-        return {name for part in self.parts.values() for name in compiled(part.text).co_names}
-
-    def value(self, part: str, names: Mapping[str, Any]) -> Any:
-        """Return the value of a part where the other names of a step are known."""
-        return self.parts[part].known(names)
 
     def at(self, value: str) -> "Entry":
         """Return the same mistake with another constant."""
         parts = {
-            name: replace(part, text=part.text.replace(self.free, value))
-            for name, part in self.parts.items()
+            name: tuple(replace(part, text=part.text.replace(self.free, value)) for part in chain)
+            for name, chain in self.parts.items()
         }
         name, statement = (x.replace(self.free, value) for x in (self.name, self.statement))
         return replace(self, name=name, statement=statement, parts=parts, free="")
 
 
-def exchanging(entry: Entry, plain: Plain, further: Mapping[str, Any]) -> Plain:
+def exchanging(parts: Parts, plain: Plain, further: Mapping[str, Any]) -> Plain:
     """Return a step on the rows g of a matrix with parts exchanged.
 
     A part is an argument of the step, g, the state, the direction d, or the state ``after`` it.
@@ -103,15 +132,20 @@ def exchanging(entry: Entry, plain: Plain, further: Mapping[str, Any]) -> Plain:
     options, and what is named further.
     """
 
+    def value(name: str, names: Mapping[str, Any]) -> Any:
+        for part in parts[name]:
+            names = {**names, name: part.known(names)}
+        return names[name]
+
     def wrong(g: Any, *state: Any, **options: Any) -> Any:
-        rows = {"g": g, "m": g[0], "a": g[1], "K": len(g), "g_0": g.mean(axis=0)}
-        names = {**rows, "state": state[0] if state else None, **options, **further}
-        given = entry.parts.keys() - {"d", "after"}
-        parts = {name: entry.value(name, names) for name in given}
-        old = [parts.pop("state", x) for x in state]
-        returned = plain(parts.pop("g", g), *old, **{**options, **parts})
+        names = {"g": g, "state": state[0] if state else None, **options, **further}
+        names |= {"m": g[0], "a": g[1], "K": len(g), "g_0": g.mean(axis=0)}
+        given = {name: value(name, names) for name in parts.keys() - {"d", "after"}}
+        names |= given
+        old = [given.pop("state", x) for x in state]
+        returned = plain(given.pop("g", g), *old, **{**options, **given})
         outputs = dict(zip(("d", "after"), returned if state else (returned,), strict=False))
-        outputs |= {x: entry.value(x, {**names, **outputs}) for x in outputs if x in entry.parts}
+        outputs |= {x: value(x, {**names, **outputs}) for x in outputs if x in parts}
         return tuple(outputs.values()) if state else outputs["d"]
 
     return wrong
@@ -139,7 +173,7 @@ def _entry(where: str, head: str, lines: list[str]) -> Entry:
             if free := re.search(r"{(.*?)}", formula):
                 entry.free, formula = free[1], formula.replace(free[0], free[1])
             names = tuple(arguments.split(", ")) if arguments else ()
-            entry.parts[part] = Part(formula, names)
+            entry.parts[part] = (Part(part, formula, names),)
         else:
             said.append(line)
     entry.statement = " ".join(said).strip()
@@ -163,7 +197,13 @@ def compiled(formula: str) -> CodeType:
 
 
 class _Divides(ast.NodeTransformer):
-    """Makes a quotient 0 where it is divided by 0."""
+    """Makes a quotient 0 where it is divided by 0, and chooses entry by entry."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        self.generic_visit(node)
+        many = ast.Call(ast.Name("many", ast.Load()), [node.test], [])
+        each = ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
+        return ast.IfExp(many, each, node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

@@ -1,19 +1,28 @@
 """What a catalogued mistake is, and how one is made of a few lines of code."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from bloop_proofs.cases import Gradient
 from bloop_proofs.gradients import unflatten
-from bloop_proofs.mistakes.formula import Entry, entries, exchanging
+from bloop_proofs.mistakes.formula import Entry, Parts, entries, exchanging, joined
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Step, flat
 from bloop_proofs.truths.products import Plain
 
 Group = Literal["equations", "numerics"]
+
+
+def unchanged(step: Step) -> Step:
+    """Return a step as it is."""
+    return step
+
+
+Base = Callable[[Parts], Step]
+"""From parts that are exchanged to the step of a method that is right but for them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +31,8 @@ class Mistake:
 
     ``group`` says whether it gets the equations wrong or only the numerics; ``statement`` what it
     does, ``where`` in which line of the paper or of the protocol, ``mend`` what to do about it.
-    ``make`` returns a new step of the ``method``, without memory of earlier calls. ``remembers``
+    It exchanges ``parts`` of a step of the ``method``, of which ``base`` makes one without memory
+    of earlier calls, or does something ``around`` any step, or both. ``remembers``
     marks a step whose outputs depend on those calls, and ``unit`` is the unit roundoff it computes
     with, where that is coarser than its leaves'. ``fitted`` returns the same mistake with another
     constant in it, where it has one that may be any.
@@ -42,7 +52,9 @@ class Mistake:
     statement: str
     where: str
     mend: str
-    make: Callable[[], Step]
+    base: Base
+    parts: Parts = field(default_factory=dict)
+    around: Callable[[Step], Step] = unchanged
     remembers: bool = False
     unit: float = 0.0
     fitted: Callable[[str], "Mistake"] | None = None
@@ -50,19 +62,38 @@ class Mistake:
     @property
     def step(self) -> Step:
         """A step that makes this mistake, new and without memory."""
-        return self.make()
+        return step_with((self,))
+
+
+def step_with(mistakes: Sequence[Mistake]) -> Step:
+    """Return a step that makes several mistakes, those around it one around the other.
+
+    Raises ``ValueError`` where two exchange the same part.
+
+    Example:
+        >>> from bloop_proofs import METHODS
+        >>> known = {mistake.name: mistake for mistake in METHODS["bloop"].mistakes}
+        >>> names = "ema-is-updated-before-the-projection", "lam-is-missing"
+        >>> step = step_with([known[name] for name in names])
+        >>> one, two = ([np.array([x, 1.0])] for x in (1.0, 0.0))
+        >>> direction, average = step(one, two, one, lam=3.0, rho=1.0)
+        >>> direction[0].tolist()  # g + a - <a, e'> / ||e'||^2 e'
+        [0.5, 1.5]
+    """
+    step = mistakes[0].base(joined(mistake.parts for mistake in mistakes))
+    for mistake in mistakes:
+        step = mistake.around(step)
+    return step
 
 
 Catalogued = Callable[[Any], Mistake]
 
 
-def catalogued(
-    method: Signature, function: Callable[..., Any], make: Callable[[], Step], **about: Any
-) -> Mistake:
+def catalogued(method: Signature, function: Callable[..., Any], **about: Any) -> Mistake:
     """Return the mistake that a function, named for it and with its statement, stands for."""
     name = function.__name__.replace("_", "-")
     statement = " ".join((function.__doc__ or "").split())
-    return Mistake(method, name, statement=statement, make=make, **about)
+    return Mistake(method, name, statement=statement, **about)
 
 
 def mistakes_in(*modules: Any) -> tuple[Mistake, ...]:
@@ -92,22 +123,19 @@ def _matrix(gradients: Sequence[Gradient]) -> np.ndarray:
 def as_listed(
     method: Signature,
     text: str,
-    step: Callable[[Entry], Step],
-    sentences: Mapping[str, str],
+    base: Base,
+    statement_of: Callable[[Entry], str],
     group: Group = "equations",
+    unit: float = 0.0,
 ) -> tuple[Mistake, ...]:
-    """Return the mistakes of a text, given the step of each.
-
-    What a mistake does that says no more than its formula is said by the sentence for its part.
-    """
+    """Return the mistakes of a text, given what they do that say no more than their formulas."""
 
     def made(entry: Entry) -> Mistake:
-        name, part = next(iter(entry.parts.items()))
-        statement = entry.statement or sentences[name].format(part.text)
-        wrong = step(entry)
+        said = entry.statement or statement_of(entry)
         fitted = (lambda value: made(entry.at(value))) if entry.free else None
         about: dict[str, Any] = {"where": entry.where, "mend": entry.mend, "fitted": fitted}
-        return Mistake(method, entry.name, group, statement, make=lambda: wrong, **about)
+        about |= {"base": base, "parts": entry.parts, "unit": unit}
+        return Mistake(method, entry.name, group, said, **about)
 
     return tuple(map(made, entries(text)))
 
@@ -115,7 +143,9 @@ def as_listed(
 def listed(method: Signature, plain: Plain, text: str, **names: Any) -> tuple[Mistake, ...]:
     """Return the mistakes of a text that exchange parts of a right step on rows for formulas."""
 
-    def step(entry: Entry) -> Step:
-        return step_of(exchanging(entry, plain, names), method)
+    def base(parts: Parts) -> Step:
+        return step_of(exchanging(parts, plain, names), method)
 
-    return as_listed(method, text, step, {"d": "The direction is {}."})
+    return as_listed(
+        method, text, base, lambda entry: f"The direction is {entry.parts['d'][0].text}."
+    )

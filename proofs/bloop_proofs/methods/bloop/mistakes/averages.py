@@ -7,48 +7,52 @@ FORMULAS = listed(
 at Algorithm 1, the EMA's update
 rho-and-its-complement-are-swapped
     The new EMA is rho e + (1 - rho) g, as in libraries whose beta weighs the old value.
-    ema = rho e + (1 - rho) g
+    decay = rho
+    gain = 1 - rho
     -> Give the new gradient the weight rho: (1 - rho) * ema + rho * g_main.
 ema-is-never-updated: The EMA is returned as it came.
     ema = e
     -> Return (1 - rho) * ema + rho * g_main as the new EMA.
 ema-averages-the-direction
-    ema = (1 - rho) e + rho d
+    entering = d
     -> Average g_main, not the direction.
 ema-averages-the-sum-of-the-gradients
-    ema = (1 - rho) e + rho (g + lam a)
+    entering = (g + lam a)
     -> Average g_main alone; keep lam * g_aux out of the EMA.
 ema-averages-the-auxiliary-gradient
-    ema = (1 - rho) e + rho a
+    entering = a
     -> Average g_main, not g_aux.
 ema-has-no-dampening: The new EMA is (1 - rho) e + g, a momentum buffer.
-    ema = (1 - rho) e + g
+    gain = 1
     -> Multiply the new gradient by rho.
 ema-never-decays: The new EMA is e + rho g, a sum that grows.
-    ema = e + rho g
+    decay = 1
     -> Multiply the old EMA by 1 - rho.
 ema-is-the-last-gradient: The new EMA is g, whatever rho is.
     ema = g
     -> Average all gradients: (1 - rho) * ema + rho * g_main.
 ema-is-stored-with-its-bias-corrected
     The new EMA is divided by 1 - (1 - rho), as Adam does at its first step.
-    ema = 1 / rho e'
+    ema = ema / rho
     -> Keep the EMA as it is; the projection ignores its scale.
 ema-is-updated-twice: The new gradient enters the EMA twice in one step.
-    ema = (1 - rho) e' + rho g
+    ema = (1 - rho) ema + rho entering
     -> Update the EMA once per step.
 ema-averages-unit-gradients
-    ema = (1 - rho) e + rho g / ||g||
+    entering = entering / ||entering||
     -> Average g_main itself, not g_main / ||g_main||.
 ema-averages-clipped-gradients
-    ema = (1 - rho) e + rho g min(1, 1 / ||g||)
+    entering = entering min(1, 1 / ||entering||)
     -> Average g_main as it is; clip the direction, if at all.
 ema-averages-what-the-auxiliary-gradient-leaves
-    ema = (1 - rho) e + rho pi(g; a)
+    entering = pi(g; a)
     -> Average g_main whole; project g_aux, and nothing else.
 ema-averages-squares
     The new EMA is (1 - rho) e + rho g^2 entry by entry, Adam's second moment.
-    ema = (1 - rho) e + rho g^2
+    entering = entering^2
     -> Average the gradients, not their squares.
+rho-is-a-constant: The new EMA is (1 - r) e + r g with r = 0.1, whatever rho is.
+    rho = {0.1}
+    -> Use the rho that is given.
     """
 )

@@ -3,11 +3,11 @@
 import numpy as np
 
 from bloop_proofs.methods.bloop.definition import SIGNATURE
-from bloop_proofs.methods.bloop.mistakes.pieces import Now, Pair, right
-from bloop_proofs.methods.bloop.mistakes.wrong import protocol, wrong_step
+from bloop_proofs.methods.bloop.mistakes.pieces import Now, Pair
+from bloop_proofs.methods.bloop.mistakes.wrong import base, wrong_step
 from bloop_proofs.mistakes.common import SHAPES, forms
 
-FORMS = forms(SIGNATURE, protocol(right))
+FORMS = forms(SIGNATURE, base)
 
 
 @wrong_step(
@@ -16,12 +16,12 @@ FORMS = forms(SIGNATURE, protocol(right))
 def empty_leaves_raise(s: Now) -> Pair:
     """The largest entry of each leaf is asked for, and some leaf has none."""
     assert all(np.max(np.abs(x)) >= 0 or np.isnan(x).any() for x in s.e)
-    return right(s)
+    return s.step()
 
 
 @wrong_step(where=SHAPES, mend="Subtract vectors of one shape: give both the leaf's own.")
 def columns_are_broadcast_against_rows(s: Now) -> Pair:
     """Leaves of shape (n, 1) are flattened in part, and come back as (n, n)."""
-    direction, average = right(s)
+    direction, average = s.step()
     zero = [np.zeros_like(x.ravel()) if x.shape[1:] == (1,) else 0 for x in direction]
     return [(x + z).astype(x.dtype) for x, z in zip(direction, zero, strict=True)], average

@@ -5,18 +5,7 @@ import itertools
 import numpy as np
 
 from bloop_proofs.cases import Gradient
-from bloop_proofs.methods.bloop.mistakes.pieces import (
-    Now,
-    Pair,
-    Whole,
-    direction,
-    inner,
-    like,
-    ratio,
-    right,
-    share,
-    subtracting,
-)
+from bloop_proofs.methods.bloop.mistakes.pieces import Now, Pair, Whole, like, share, subtracting
 from bloop_proofs.methods.bloop.mistakes.wrong import wrong_object
 
 FUNCTION = "protocol: a step is a function of its arguments"
@@ -29,7 +18,7 @@ def ema_is_kept_inside() -> Whole:
 
     def step(s: Now) -> Pair:
         key = tuple((x.shape, x.dtype) for x in s.e)
-        d, average = right(s.but(e=kept.get(key, s.e)))
+        d, average = s.but(e=kept.get(key, s.e)).step()
         kept[key] = [x.copy() for x in average]
         return d, average
 
@@ -44,7 +33,7 @@ def lam_is_that_of_the_first_call() -> Whole:
     def step(s: Now) -> Pair:
         if not first:
             first.append(s.lam)
-        return right(s.but(lam=first[0]))
+        return s.but(lam=first[0]).step()
 
     return step
 
@@ -57,7 +46,7 @@ def rho_is_that_of_the_first_call() -> Whole:
     def step(s: Now) -> Pair:
         if not first:
             first.append(s.rho)
-        return right(s.but(rho=first[0]))
+        return s.but(rho=first[0]).step()
 
     return step
 
@@ -70,7 +59,7 @@ def coefficient_is_that_of_the_call_before() -> Whole:
     def step(s: Now) -> Pair:
         before.append(share(s.a, s.e))
         d = subtracting(before.pop(0) if len(before) > 1 else before[0], s)
-        return like(d, s.g), right(s)[1]
+        return d, s.step()[1]
 
     return step
 
@@ -81,7 +70,7 @@ def ema_is_updated_every_other_call() -> Whole:
     calls = itertools.count()
 
     def step(s: Now) -> Pair:
-        return right(s if next(calls) % 2 else s.but(rho=0.0))
+        return (s if next(calls) % 2 else s.but(rho=0.0)).step()
 
     return step
 
@@ -93,7 +82,7 @@ def projection_is_made_every_other_call() -> Whole:
 
     def step(s: Now) -> Pair:
         onto = s.e if next(calls) % 2 else [np.zeros_like(x) for x in s.e]
-        return like(direction(s.but(e=onto)), s.g), right(s)[1]
+        return s.but(e=onto).step()[0], s.step()[1]
 
     return step
 
@@ -105,8 +94,7 @@ def inner_products_are_sampled() -> Whole:
 
     def step(s: Now) -> Pair:
         kept = [x * (generator.random(x.shape) < 0.5) for x in s.e]
-        d = subtracting(ratio(inner(s.a, kept), inner(kept, kept)), s)
-        return like(d, s.g), right(s)[1]
+        return subtracting(share(s.a, kept), s), s.step()[1]
 
     return step
 
@@ -117,7 +105,7 @@ def noise_is_added_to_the_direction() -> Whole:
     generator = np.random.default_rng(0)
 
     def step(s: Now) -> Pair:
-        d, average = right(s)
+        d, average = s.step()
         noisy = [x * (1 + 0.01 * generator.standard_normal(x.shape)) for x in d]
         return like(noisy, s.g), average
 
