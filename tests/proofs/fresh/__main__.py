@@ -24,7 +24,9 @@ REQUIRED = {"singles": 0.9, "pairs": 0.75, "gaps": 0.0}
 def table(verdicts: dict[tuple[str, bool], list[Verdict]]) -> Table:
     shown = Table("entries", "half", "found", "named first", 'wrong "is"')
     for (kind, held_out), found in verdicts.items():
-        counts = [sum(x) for x in zip(*((v.found, v.named, v.wrong_is) for v in found), strict=True)]
+        counts = [
+            sum(x) for x in zip(*((v.found, v.named, v.wrong_is) for v in found), strict=True)
+        ]
         of = [f"{count} of {len(found)}" for count in counts]
         shown.add_row(kind, "held out" if held_out else "development", *of)
     return shown

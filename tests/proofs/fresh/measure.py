@@ -1,5 +1,6 @@
 """What the suite says of an entry: whether a law breaks, and what the diagnosis names."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -31,9 +32,7 @@ class Verdict:
     @property
     def named(self) -> bool:
         """Whether the main mistake is what is named first."""
-        return self.said is not None and fits(
-            self.said.name, (*self.entry.names, *self.entry.like)
-        )
+        return self.said is not None and fits(self.said.name, (*self.entry.names, *self.entry.like))
 
     @property
     def wrong_is(self) -> bool:
@@ -64,12 +63,9 @@ def first_broken(entry: Entry, laws: str | list[str] = "all") -> str:
             broken = result.law
             raise Enough
 
-    try:
-        check_implementation(
-            entry.make(), method=entry.method, framework=entry.framework, laws=laws, progress=stop
-        )
-    except Enough:
-        pass
+    form = {"method": entry.method, "framework": entry.framework}
+    with suppress(Enough):
+        check_implementation(entry.make(), laws=laws, progress=stop, **form)
     return broken
 
 
