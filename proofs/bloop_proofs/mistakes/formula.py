@@ -15,17 +15,18 @@ A constant in braces stands for any other: where nothing else explains a subject
 """
 
 import ast
+import builtins
 import io
 import keyword
 import re
 import textwrap
 import token
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cache, reduce
-from types import CodeType
-from typing import Any
+from functools import cached_property, reduce
+from typing import Any, cast
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def _least(*xs: Any) -> Any:
 
 
 NAMES: Mapping[str, Any] = {
+    **{name: value for name, value in vars(builtins).items() if callable(value)},
     **{name: value for name, value in vars(rows).items() if callable(value)},
     "cos": rows.cosine,
     "inner": lambda x, y: float(x @ y),
@@ -71,19 +73,23 @@ class Part:
     text: str
     arguments: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def alters(self) -> bool:
         """Whether it is made of what it takes the place of."""
-        return self.name in compiled(self.text).co_names
+        return self.name in names_in(self.text)
 
-    def known(self, names: Mapping[str, Any]) -> Any:
-        """Return its value, or a function, where the other names of a step are known."""
-        code, scope = compiled(self.text), {**NAMES, **names}
+    @cached_property
+    def _computed(self) -> Callable[..., Any]:
+        return compiled(self.text, self.name, *self.arguments)
+
+    def known(self, names: Mapping[str, Any], before: Any = None) -> Any:
+        """Return its value, or a function, where the other names of a step are known.
+
+        ``before`` is what it takes the place of.
+        """
         if not self.arguments:
-            return eval(code, scope)
-        return lambda *given: eval(
-            code, {**scope, **dict(zip(self.arguments, given, strict=False))}
-        )
+            return self._computed(names, before)
+        return lambda *given: self._computed(names, before, *given[: len(self.arguments)])
 
 
 Parts = Mapping[str, tuple[Part, ...]]
@@ -133,12 +139,13 @@ def exchanging(parts: Parts, plain: Plain, further: Mapping[str, Any]) -> Plain:
     """
 
     def value(name: str, names: Mapping[str, Any]) -> Any:
+        found = names.get(name)
         for part in parts[name]:
-            names = {**names, name: part.known(names)}
-        return names[name]
+            found = part.known(names, found)
+        return found
 
     def wrong(g: Any, *state: Any, **options: Any) -> Any:
-        names = {"g": g, "state": state[0] if state else None, **options, **further}
+        names = {**NAMES, "g": g, "state": state[0] if state else None, **options, **further}
         names |= {"m": g[0], "a": g[1], "K": len(g), "g_0": g.mean(axis=0)}
         given = {name: value(name, names) for name in parts.keys() - {"d", "after"}}
         names |= given
@@ -180,20 +187,59 @@ def _entry(where: str, head: str, lines: list[str]) -> Entry:
     return entry
 
 
-@cache
-def compiled(formula: str) -> CodeType:
-    """Return the code of a formula.
+def compiled(formula: str, own: str = "", *arguments: str) -> Callable[..., Any]:
+    """Return a formula as a function of a mapping of names, of what ``own`` names, and arguments.
 
     Example:
         >>> x, y = np.array([3.0, 4.0]), np.array([1.0, 0.0])
-        >>> eval(compiled("2 <x, y> / ||x||^2 x"), {**NAMES, "x": x, "y": y})
+        >>> compiled("2 <x, y> / ||x||^2 x", "", "x")({**NAMES, "y": y}, None, x)
         array([0.72, 0.96])
     """
+    body = _LooksUp(own, arguments).visit(_Divides().visit(_parsed(formula))).body
+    head = ast.parse(f"lambda {', '.join(('_names', '_before', *arguments))}: 0", mode="eval")
+    cast(ast.Lambda, head.body).body = body
+    function: Callable[..., Any] = eval(compile(ast.fix_missing_locations(head), formula, "eval"))
+    return function
+
+
+def names_in(formula: str) -> set[str]:
+    """Return the names that a formula uses."""
+    return {node.id for node in ast.walk(_parsed(formula)) if isinstance(node, ast.Name)}
+
+
+def _parsed(formula: str) -> ast.Expression:
     text = re.sub(r"\|\|([^|]+)\|\|", r"norm(\1)", formula)
     text = re.sub(r"<([\w']+), ([\w']+)>", r"inner(\1, \2)", text)
     text = text.replace(";", ",").replace("^", "**").replace("e'", "after")
-    tree = _Divides().visit(ast.parse(_multiplied(text), mode="eval"))
-    return compile(ast.fix_missing_locations(tree), formula, "eval")
+    return ast.parse(_multiplied(text), mode="eval")
+
+
+class _LooksUp(ast.NodeTransformer):
+    """Makes of every name a look-up in the mapping of names, but for arguments and builtins."""
+
+    def __init__(self, own: str, arguments: tuple[str, ...]) -> None:
+        self._own, self._bound = own, {*arguments}
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self._bound |= {x.id for x in ast.walk(node.target) if isinstance(x, ast.Name)}
+        return self.generic_visit(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        node.generators = [self.visit(each) for each in node.generators]  # they bind its names
+        node.elt = self.visit(node.elt)
+        return node
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        node.generators = [self.visit(each) for each in node.generators]
+        node.elt = self.visit(node.elt)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in self._bound:
+            return node
+        if node.id == self._own:
+            return ast.Name("_before", ast.Load())
+        return ast.Subscript(ast.Name("_names", ast.Load()), ast.Constant(node.id), ast.Load())
 
 
 class _Divides(ast.NodeTransformer):
@@ -201,9 +247,9 @@ class _Divides(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         self.generic_visit(node)
-        many = ast.Call(ast.Name("many", ast.Load()), [node.test], [])
+        many = ast.Call(ast.Name("many", ast.Load()), [deepcopy(node.test)], [])
         each = ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
-        return ast.IfExp(many, each, node)
+        return ast.IfExp(many, deepcopy(each), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

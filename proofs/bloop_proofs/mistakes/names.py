@@ -6,11 +6,9 @@ wherever the others use it.
 
 import textwrap
 from collections.abc import Mapping
-from functools import cache
-from types import CodeType
 from typing import Any
 
-from bloop_proofs.mistakes.formula import NAMES, Part, Parts, compiled, entries
+from bloop_proofs.mistakes.formula import NAMES, Parts, entries
 
 
 class Right:
@@ -32,6 +30,7 @@ class Names(dict[str, Any]):
         >>> right = Right("d = twice(c)\ntwice(x) = 2 x\nc = 3")
         >>> Names({}, right, {})["d"]
         6
+        >>> from bloop_proofs.mistakes.formula import Part
         >>> Names({"c": (Part("c", "c + start"),)}, right, {"start": 1})["d"]
         8
     """
@@ -56,35 +55,6 @@ class Names(dict[str, Any]):
                 raise
         self._asked.add(name)
         for part in chain:
-            value = _value(part, self, value)
+            value = part.known(self, value)
         self[name] = value
         return value
-
-
-class _Within(dict[str, Any]):
-    """Names within a formula: its arguments, or what it alters, and then those of the step."""
-
-    def __init__(self, names: Names, own: Any) -> None:
-        super().__init__(own)
-        self._names = names
-
-    def __missing__(self, name: str) -> Any:
-        return self._names[name]
-
-
-_GLOBALS: dict[str, Any] = {}
-
-
-@cache
-def _read(part: Part) -> tuple[CodeType, bool]:
-    return compiled(part.text), part.alters
-
-
-def _value(part: Part, names: Names, before: Any) -> Any:
-    code, alters = _read(part)
-    own = {part.name: before} if alters else {}
-    if not part.arguments:
-        return eval(code, _GLOBALS, _Within(names, own) if alters else names)
-    return lambda *given: eval(
-        code, _GLOBALS, _Within(names, {**own, **dict(zip(part.arguments, given, strict=False))})
-    )

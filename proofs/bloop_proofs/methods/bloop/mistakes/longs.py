@@ -1,6 +1,7 @@
 """Gradients as long vectors, complex where a leaf is, and what formulas make of their leaves."""
 
 from collections.abc import Callable, Iterable
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ def cut(vector: np.ndarray, model: Gradient) -> Gradient:
 
 
 def _leaves(vector: np.ndarray, model: Gradient) -> list[np.ndarray]:
-    return np.split(vector, np.cumsum([leaf.size for leaf in model])[:-1])
+    ends = [*accumulate(leaf.size for leaf in model)]
+    return [vector[i:j] for i, j in pairwise([0, *ends])]
 
 
 def _each(s: Now, change: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], np.ndarray]:
