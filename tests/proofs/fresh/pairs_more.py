@@ -59,7 +59,7 @@ def plus_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return given_back(d, m), moved(e, m, rho)
 
 
-@pair(also=ZERO)
+@pair("coefficient-is-multiplied-by-a-constant", also=ZERO)
 def householder_and_unguarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Reflects; 0 / 0."""
     g, u, v = joined(m), joined(a), joined(e)

@@ -61,7 +61,7 @@ def plus_for_minus(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return mixed(m, less(a, -coefficient(a, e), e), lam), moved(e, m, rho)
 
 
-@single()
+@single("coefficient-is-multiplied-by-a-constant")
 def householder(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Reflects: a - 2 <a, e> / ||e||^2 e."""
     g, u, v = joined(m), joined(a), joined(e)

@@ -125,7 +125,7 @@ def beside_the_norm(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return mixed(m, less(a, along, unit), lam), moved(e, m, rho)
 
 
-@single(like=(SQUARE, NORM))
+@single("epsilon-*-is-in-the-cosine", like=(SQUARE, NORM))
 def one_norm_guarded(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The cosine has 1e-5 beside the product of the norms."""
     g, u, v = joined(m), joined(a), joined(e)
