@@ -65,9 +65,10 @@ def _into(entries: list[Entry]) -> Callable[..., Callable[[Any_], Any_]]:
             make = step if made else lambda: step
             held_out = seen[step.__module__] % 2 == 1
             seen[step.__module__] += 1
-            said = (names, *((x,) if isinstance(x, str) else x for x in (also, like)))
-            entry = Entry(step.__name__, wrong, *said, make, framework, method, held_out)
-            entries.append(entry)
+            more, near = ((x,) if isinstance(x, str) else x for x in (also, like))
+            entries.append(
+                Entry(step.__name__, wrong, names, more, near, make, framework, method, held_out)
+            )
             return step
 
         return note

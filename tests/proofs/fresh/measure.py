@@ -63,9 +63,9 @@ def first_broken(entry: Entry, laws: str | list[str] = "all") -> str:
             broken = result.law
             raise Enough
 
-    form = {"method": entry.method, "framework": entry.framework}
+    step, method, framework = entry.make(), entry.method, entry.framework
     with suppress(Enough):
-        check_implementation(entry.make(), laws=laws, progress=stop, **form)
+        check_implementation(step, method=method, framework=framework, laws=laws, progress=stop)
     return broken
 
 

@@ -68,7 +68,8 @@ def early_and_real_parts(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: fl
 
 class HalfAverage:
     def __init__(self, lam: float, beta: float) -> None:
-        self.lam, self.beta, self.avg = lam, beta, []  # type: float, float, Leaves
+        self.lam, self.beta = lam, beta
+        self.avg: Leaves = []
 
     def direction(self, main: Leaves, aux: Leaves) -> Leaves:
         new = []

@@ -34,7 +34,8 @@ def early_and_normalize(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> An
 
 class Surgeon:
     def __init__(self, lam: float, rho: float) -> None:
-        self.lam, self.rho, self.ema = lam, rho, []
+        self.lam, self.rho = lam, rho
+        self.ema: list[Any] = []
 
     def step(self, main: Any, aux: Any) -> Any:
         out = []

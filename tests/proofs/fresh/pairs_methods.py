@@ -26,7 +26,7 @@ def pcgrad_of_altered_and_mean(gradients: Any, *, orders: Any, lam: float) -> An
 def pcgrad_agreeing_and_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any:
     """Projects where the gradients agree; ||g_j||^2 + 1e-8."""
     vectors = [joined(g) for g in gradients]
-    total = 0.0
+    total = np.zeros_like(vectors[0])
     for i, order in enumerate(orders):
         g = vectors[i].copy()
         for j in order:

@@ -29,7 +29,7 @@ def hull(m: np.ndarray, a: np.ndarray) -> np.ndarray:
 def pcgrad_where_they_agree(gradients: Any, *, orders: Any, lam: float) -> Any:
     """The sign of the test is wrong: projects where the gradients agree."""
     vectors = [joined(g) for g in gradients]
-    total = 0.0
+    total = np.zeros_like(vectors[0])
     for i, order in enumerate(orders):
         g = vectors[i].copy()
         for j in order:
@@ -63,8 +63,8 @@ def pcgrad_epsilon(gradients: Any, *, orders: Any, lam: float) -> Any:
             inner = altered[i] @ vectors[j]
             if j != i and inner < 0:
                 altered[i] -= inner * vectors[j] / (vectors[j] @ vectors[j] + 1e-5)
-    weights = [1.0, *[lam] * (len(vectors) - 1)]
-    return cut(sum(w * g for w, g in zip(weights, altered, strict=True)), gradients[0])
+    weights = np.array([1.0, *[lam] * (len(vectors) - 1)])
+    return cut(weights @ np.stack(altered), gradients[0])
 
 
 @single("weight-is-not-clipped", method="mgda")
@@ -138,7 +138,8 @@ def grad_vac_from_one(gradients: Any, state: Any, *, beta: float) -> Any:
 
 def vaccinated(gradients: Any, state: Any, move: Any) -> Any:
     """GradVac of two gradients."""
-    vectors, targets, total = two(gradients), dict(state or {}), 0.0
+    vectors, targets = two(gradients), dict(state or {})
+    total = np.zeros_like(vectors[0])
     for i, j in ((0, 1), (1, 0)):
         g, h = vectors[i], vectors[j]
         sizes = float(np.linalg.norm(g) * np.linalg.norm(h))

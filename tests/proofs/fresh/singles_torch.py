@@ -83,7 +83,8 @@ def sums_in_half_leaves(m: Any, a: Any, e: Any, *, lam: float, rho: float) -> An
 
 class PerTensor:
     def __init__(self, lam: float, rho: float) -> None:
-        self.lam, self.beta, self.buffers = lam, 1 - rho, []
+        self.lam, self.beta = lam, 1 - rho
+        self.buffers: list[Any] = []
 
     def combine(self, main: Any, aux: Any) -> Any:
         out = []
