@@ -1,8 +1,8 @@
 """Naming the known mistakes that a subject makes."""
 
 from bloop_proofs.methods import METHODS
-from bloop_proofs.mistakes.diagnosis import explanations
-from bloop_proofs.report import Diagnosis
+from bloop_proofs.mistakes.diagnosis import Explanation, explanations
+from bloop_proofs.report import Diagnosis, Named
 from bloop_proofs.subject import Subject
 
 
@@ -27,4 +27,10 @@ def diagnose(subject: Subject, *, seed: int) -> tuple[Diagnosis, ...]:
     if subject.domain:
         probes = probes.within(subject)
     found = explanations(subject, method.mistakes, probes)
-    return tuple(Diagnosis(mistake.name, mistake.where, mistake.mend) for mistake in found)
+    return tuple(map(said, found))
+
+
+def said(found: Explanation) -> Diagnosis:
+    """Return an explanation in words."""
+    first, *more = (Named(m.name, m.where, m.mend) for m in found.mistakes)
+    return Diagnosis(*first, found.share, found.proved, tuple(more))

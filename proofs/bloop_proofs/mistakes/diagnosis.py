@@ -1,105 +1,141 @@
-"""Telling which known mistake a subject makes."""
+"""Telling which known mistakes a subject makes.
 
-import math
+A single mistake that shows what the subject shows is looked for first. Where there is none,
+mistakes are put together: on inputs of ordinary size in single precision, where epsilons and
+rounding do not show, all pairs are tried for each output; what is left on other inputs is explained
+one by one.
+"""
+
 from collections.abc import Iterable, Sequence
-from functools import cache
+from dataclasses import dataclass
 
-from bloop_proofs.mistakes.looks import Probe, Probes, Seen
+from bloop_proofs.mistakes.constants import fitted
+from bloop_proofs.mistakes.evidence import Evidence, Model, wrong_at
+from bloop_proofs.mistakes.looks import Probe, Probes
 from bloop_proofs.mistakes.mistake import Mistake
+from bloop_proofs.mistakes.pairs import combined
 from bloop_proofs.quiet import silence
 from bloop_proofs.subject import Subject
 
-
-@cache
-def shown(mistake: Mistake | None, probe: Probe) -> Seen:
-    """Return what a mistake, or a right step for ``None``, shows at a probe."""
-    return probe.at(probe.played(mistake))
-
-
-def wrong_at(mistake: Mistake, probe: Probe) -> bool:
-    """Whether a mistake shows something else than a right step."""
-    return not probe.alike(shown(mistake, probe), shown(None, probe), mistake.unit)
+LIKE = 0.5
+"""The least share of what is wrong that a name must explain where it is not proved."""
+MOST = 6
+"""No more mistakes than so many are named together."""
+TRIED = 6
+"""Of the mistakes that explain something of one input, so many are tried on all others."""
 
 
-def explanations(subject: Subject, catalogue: Iterable[Mistake], probes: Probes) -> list[Mistake]:
-    """Return the mistakes that show what a subject shows, the most likely first.
+@dataclass(frozen=True)
+class Explanation:
+    """Mistakes made together, the main one first, and how much of what is wrong they explain."""
+
+    mistakes: Model
+    share: float
+    proved: bool
+
+
+def explanations(
+    subject: Subject, catalogue: Iterable[Mistake], probes: Probes
+) -> list[Explanation]:
+    """Return what explains what a subject shows, the most likely first, as far as anything does."""
+    with silence():
+        history = () if probes.history in probes.ordinary else (probes.history,)
+        every = (*probes.ordinary, *probes.special, *history)
+        evidence = Evidence(every, lambda probe: probe.at(subject))
+        return explained(evidence, tuple(catalogue), probes)
+
+
+def explained(
+    evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes
+) -> list[Explanation]:
+    """Return what explains some evidence."""
+    models = _alone(evidence, catalogue, probes)
+    if not models or evidence.loss(models[0]):
+        functions = [mistake for mistake in catalogue if not mistake.remembers]
+        models = models or combined(evidence, functions, probes.ordinary)
+        models = [_extended(evidence, model, functions) for model in models[:3]]
+    models = [_needed(evidence, model) for model in models]
+    losses = {model: evidence.loss(model) for model in models}
+    least = min(((losses[model], len(model)) for model in models), default=(0.0, 0))
+    found = [m for m in dict.fromkeys(models) if m and (losses[m], len(m)) <= least]
+    shares = {model: evidence.share(model) for model in found}
+    return [
+        Explanation(_by_weight(evidence, model), shares[model], not losses[model])
+        for model in found
+        if shares[model] >= LIKE
+    ]
+
+
+def _alone(evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes) -> list[Model]:
+    """Return the single mistakes that show what a subject shows, those that explain most first.
 
     A mistake must agree with the subject on all ordinary inputs and be wrong on one of them, or
-    agree on all of these and on every special input where it is wrong. The catalogue's order is
-    kept, but for those who agree on only a part of the special inputs on which another agrees.
-    Steps with a memory are known by what their outputs depend on.
+    agree on all of these and on every special input where it is wrong. Steps with a memory are
+    known by what their outputs depend on.
     """
-    with silence():
-        listed = list(catalogue)
-        found = _by_values(subject, [m for m in listed if not m.remembers], probes)
-        found = found or _by_history(subject, [m for m in listed if m.remembers], probes.history)
-        return found or _by_values(subject, _fitted(subject, listed, probes), probes)
-
-
-Choice = tuple[Mistake, int, int]
-"""A mistake, and a digit and a power of ten for the constant in it."""
-POWERS = range(-16, 3)
-"""The powers that are tried; people write constants of one digit."""
-
-
-def _fitted(subject: Subject, listed: Sequence[Mistake], probes: Probes) -> list[Mistake]:
-    """Return the mistakes with another constant that resemble a subject where it is most wrong.
-
-    The power of the constant is looked for first, and then the digit.
-    """
-    wrong = {}
-    for probe in probes.ordinary:
-        found, right = probe.at(subject), shown(None, probe)
-        if not probe.alike(found, right) and math.isfinite(probe.apart(found, right)):
-            wrong[probe] = probe.apart(found, right)
-    if not wrong:
-        return []
-    telling = max(wrong, key=wrong.__getitem__)
-    seen = telling.at(subject)
-
-    def apart(made: Mistake) -> float:
-        return telling.apart(telling.at(telling.played(made)), seen)
-
-    def nearest(choices: set[Choice], most: int) -> list[tuple[Choice, Mistake]]:
-        made = {c: c[0].fitted(f"{c[1]}e{c[2]}") for c in choices if c[0].fitted}
-        distances = {choice: apart(mistake) for choice, mistake in made.items()}
-        return sorted(made.items(), key=lambda item: distances[item[0]])[:most]
-
-    rough = nearest({(m, 1, power) for m in listed for power in POWERS}, 4)
-    around = [(m, power - s) for (m, _, power), _ in rough for s in (0, 1)]
-    fine = nearest({(m, digit, power) for m, power in around for digit in range(1, 10)}, 9)
-    return [mistake for _, mistake in fine]
-
-
-def _by_values(subject: Subject, listed: Sequence[Mistake], probes: Probes) -> list[Mistake]:
-    @cache
-    def seen(probe: Probe) -> Seen:
-        return probe.at(subject)
-
-    def agrees(mistake: Mistake | None, probe: Probe) -> bool:
-        unit = mistake.unit if mistake else 0.0
-        return probe.alike(seen(probe), shown(mistake, probe), unit)
 
     def explains(mistake: Mistake) -> bool:
         if any(wrong_at(mistake, probe) for probe in probes.ordinary):
             return True
         telling = [probe for probe in probes.special if wrong_at(mistake, probe)]
-        return bool(telling) and all(agrees(mistake, probe) for probe in telling)
+        return bool(telling) and all(evidence.agrees((mistake,), probe) for probe in telling)
 
-    left = list(listed)
-    if all(agrees(None, probe) for probe in probes.ordinary):
+    left = [mistake for mistake in catalogue if not mistake.remembers]
+    if all(evidence.agrees((), probe) for probe in probes.ordinary):
         # saves time: who explains nothing of what is wrong need not be looked at elsewhere
-        odd = [probe for probe in probes.special if not agrees(None, probe)]
-        left = [m for m in left if any(agrees(m, p) and wrong_at(m, p) for p in odd)]
+        odd = [probe for probe in probes.special if not evidence.agrees((), probe)]
+        left = [m for m in left if any(evidence.agrees((m,), p) and wrong_at(m, p) for p in odd)]
     for probe in probes.ordinary:
-        left = [mistake for mistake in left if agrees(mistake, probe)]
-    found = [mistake for mistake in left if explains(mistake)]
-    if len(found) < 2:
-        return found
-    agreed = {m: {probe for probe in probes.special if agrees(m, probe)} for m in found}
-    return sorted(found, key=lambda m: any(agreed[m] < more for more in agreed.values()))
+        left = [mistake for mistake in left if evidence.agrees((mistake,), probe)]
+    found = [(mistake,) for mistake in left if explains(mistake)]
+    probe = probes.history
+    found = found or [
+        (m,)
+        for m in catalogue
+        if m.remembers and wrong_at(m, probe) and evidence.agrees((m,), probe)
+    ]
+    return sorted(found, key=evidence.loss) if len(found) > 1 else found
 
 
-def _by_history(subject: Subject, listed: Sequence[Mistake], probe: Probe) -> list[Mistake]:
-    seen = probe.at(subject)
-    return [m for m in listed if wrong_at(m, probe) and probe.alike(seen, shown(m, probe))]
+def _extended(evidence: Evidence, model: Model, catalogue: Sequence[Mistake]) -> Model:
+    """Return a model with mistakes added that explain what is left, where most is left first."""
+    given_up: set[Probe] = set()
+    while len(model) < MOST and (left := [p for p in evidence.left(model) if p not in given_up]):
+        better = _added(evidence, model, catalogue, left)
+        if better is None:
+            given_up.add(left[0])
+        else:
+            model = better
+    return model
+
+
+def _added(
+    evidence: Evidence, model: Model, catalogue: Sequence[Mistake], left: Sequence[Probe]
+) -> Model | None:
+    """Return a model with the mistake added that explains most, of those that explain a probe."""
+    first, *_ = left
+    now = evidence.misfit(model, first)
+    free = fitted(evidence, model, catalogue, left)
+    rated = [(evidence.misfit((*model, m), first), (*model, m)) for m in (*free, *catalogue)]
+    best = sorted((r for r in rated if r[0] < now), key=lambda r: r[0])[:TRIED]
+    losses = [(evidence.loss(longer), longer) for _, longer in best]
+    loss, longer = min(losses, key=lambda found: found[0], default=(float("inf"), model))
+    return longer if loss < evidence.loss(model) else None
+
+
+def _needed(evidence: Evidence, model: Model) -> Model:
+    """Return a model without the mistakes that explain nothing."""
+    for mistake in model:
+        fewer = tuple(m for m in model if m is not mistake)
+        if fewer and evidence.loss(fewer) <= evidence.loss(model):
+            model = fewer
+    return model
+
+
+def _by_weight(evidence: Evidence, model: Model) -> Model:
+    """Return a model with the mistakes first that are in the equations, and explain most."""
+
+    def lost(mistake: Mistake) -> float:
+        return evidence.loss(tuple(m for m in model if m is not mistake))
+
+    return tuple(sorted(model, key=lambda m: (m.group != "equations", -lost(m))))

@@ -12,6 +12,7 @@ from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.domain import OutsideDomain
 from bloop_proofs.gradients import same_bits
 from bloop_proofs.laws.protocol import another, numpy, overwrite, written_over
+from bloop_proofs.mistakes.mistake import Mistake, step_with
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Output, ProtocolError, StepRaised, Subject, flat
 from bloop_proofs.tolerances import likeness_bound, norm, unit_roundoff
@@ -32,6 +33,9 @@ class Seen:
     vectors: tuple[np.ndarray | None, ...] = ()
 
 
+SHOWING = 64
+"""Rounding errors of one origin are of one size, up to such a factor."""
+
 Look = Callable[[Subject, Case], Seen]
 
 
@@ -43,11 +47,11 @@ class Probe:
     case: Case
     right: Subject
 
-    def played(self, mistake: Any) -> Subject:
-        """Return a mistake as a subject; a right step for ``None``."""
-        if not mistake:
+    def played(self, model: Sequence[Mistake]) -> Subject:
+        """Return mistakes made together as a subject; a right step for none."""
+        if not model:
             return self.right
-        return Subject(mistake.step, self.right.framework, self.right.method)
+        return Subject(step_with(model), self.right.framework, self.right.method)
 
     def at(self, subject: Subject) -> Seen:
         """Look at a subject; that it raises is a thing to see too."""
@@ -62,15 +66,40 @@ class Probe:
         of = method.sizes or sizes_of
         return of(method, self.case), flat(method.steps(self.case)[-1][0]).size
 
+    def misfits(
+        self, found: Seen, known: Seen, right: Seen, unit: float = 0.0
+    ) -> tuple[float, ...]:
+        """Return how far two looks are apart in every output, and in words at last.
+
+        0 is up to rounding, and 1 as far as what is known is from what is right.
+        """
+        told = len({*known.words} ^ {*right.words})
+        apart = len({*known.words} ^ {*found.words})
+        words = float(found.words != known.words) * min(1.0, max(apart, 0.5) / (told or 0.5))
+        if len(found.vectors) != len(known.vectors):
+            return (*(1.0 for _ in known.vectors), words)
+        sizes, n = self._sizes
+        others = right.vectors if len(right.vectors) == len(known.vectors) else known.vectors
+        rows = zip(found.vectors, known.vectors, others, sizes, strict=False)
+        return (
+            *(
+                0.0
+                if _near(x, y, u, n, size) or _rounded(x, y, z, unit, n, size)
+                else _apart(x, y, z)
+                for x, y, z, (size, u) in rows
+            ),
+            words,
+        )
+
     def apart(self, found: Seen, known: Seen) -> float:
         """Return how far what two looks showed lies apart, relative to what it is made of."""
         if found.words != known.words or len(found.vectors) != len(known.vectors):
-            return float("inf")
-        sizes, _ = self._sizes
-        pairs = zip(found.vectors, known.vectors, sizes, strict=False)
+            return 1.0
+        rows = zip(found.vectors, known.vectors, self._sizes[0], strict=False)
         distances = (
-            norm(x - y) / size if x is not None and y is not None and size else float("inf")
-            for x, y, (size, _) in pairs
+            min(1.0, norm(x - y) / size) if x is not None and y is not None and size else 1.0
+            for x, y, (size, _) in rows
+            if x is not None or y is not None
         )
         return max(distances, default=0.0)
 
@@ -120,6 +149,22 @@ def _near(
     if found is None or known is None or found.shape != known.shape:
         return found is known is None
     return norm(found - known) <= likeness_bound(u, n, size + norm(known))
+
+
+def _rounded(found: Any, known: Any, right: Any, unit: float, n: int, size: float) -> bool:
+    """Whether two vectors are alike up to rounding that shows in both, and about as much."""
+    if found is None or known is None or right is None or not _near(found, known, unit, n, size):
+        return False
+    near, far = sorted((norm(found - right), norm(known - right)))
+    return far <= SHOWING * near
+
+
+def _apart(found: Any, known: Any, right: Any) -> float:
+    """Return the distance of two vectors over that from a right one, 1 at most."""
+    if any(x is None or x.shape != known.shape for x in (known, found, right)):
+        return 1.0
+    far = norm(known - right)
+    return min(1.0, norm(found - known) / far) if far else 1.0
 
 
 def finite_part(gradient: Gradient) -> np.ndarray:

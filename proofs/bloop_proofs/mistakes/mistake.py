@@ -35,7 +35,7 @@ class Mistake:
     of earlier calls, or does something ``around`` any step, or both. ``remembers``
     marks a step whose outputs depend on those calls, and ``unit`` is the unit roundoff it computes
     with, where that is coarser than its leaves'. ``fitted`` returns the same mistake with another
-    constant in it, where it has one that may be any.
+    constant in it, where it has one that may be any; it is ``made`` then, and not in the catalogue.
 
     Example:
         >>> from bloop_proofs import METHODS
@@ -58,6 +58,7 @@ class Mistake:
     remembers: bool = False
     unit: float = 0.0
     fitted: Callable[[str], "Mistake"] | None = None
+    made: bool = False
 
     @property
     def step(self) -> Step:
@@ -130,11 +131,11 @@ def as_listed(
 ) -> tuple[Mistake, ...]:
     """Return the mistakes of a text, given what they do that say no more than their formulas."""
 
-    def made(entry: Entry) -> Mistake:
+    def made(entry: Entry, new: bool = False) -> Mistake:
         said = entry.statement or statement_of(entry)
-        fitted = (lambda value: made(entry.at(value))) if entry.free else None
+        fitted = (lambda value: made(entry.at(value), True)) if entry.free else None
         about: dict[str, Any] = {"where": entry.where, "mend": entry.mend, "fitted": fitted}
-        about |= {"base": base, "parts": entry.parts, "unit": unit}
+        about |= {"base": base, "parts": entry.parts, "unit": unit, "made": new}
         return Mistake(method, entry.name, group, said, **about)
 
     return tuple(map(made, entries(text)))

@@ -105,7 +105,8 @@ def _values(generator: np.random.Generator, dtypes: tuple[str, ...]) -> list[Cas
     several = drawn(generator, SEVERAL, "float32")
     scalar = drawn(generator, ((), (2,), (2, 1)), "float32")
     zero = [np.zeros_like(leaf) for leaf in several.ema]
-    cases = [several.but(ema=zero), scalar, scaled(scalar, 7), _long(generator)]
+    cases = [several.but(ema=zero, **change) for change in ({}, {"rho": 0.0}, {"g_main": zero})]
+    cases += [scalar, scaled(scalar, 7), _long(generator)]
     for name in ("g_aux", "g_main"):
         bad = [spoiled(several[name], 1, value) for value in (np.nan, np.inf)]
         cases += [several.but(**{name: vector}) for vector in bad]

@@ -1,0 +1,98 @@
+"""Fitting the constant in a mistake: an epsilon, a clamp, a factor, a cutoff."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from bloop_proofs.mistakes.evidence import Evidence, Model
+from bloop_proofs.mistakes.looks import Probe
+from bloop_proofs.mistakes.mistake import Mistake
+
+POWERS = range(-16, 4)
+"""The powers of ten among which a constant is looked for first."""
+NEAR = 3
+"""It is fitted on so many inputs."""
+STEPS = 24
+"""So often the interval that holds its logarithm is divided by the golden ratio."""
+GOLDEN = (math.sqrt(5) - 1) / 2
+BEST = 2
+"""So many mistakes get constants that are more than a power of ten."""
+ENOUGH = 1.001
+"""Fewer digits must explain as much, up to such a factor of what is left."""
+
+
+def fitted(
+    evidence: Evidence, model: Model, catalogue: Iterable[Mistake], probes: Sequence[Probe]
+) -> list[Mistake]:
+    """Return the mistakes with constants that, on top of a model, explain most of some probes.
+
+    The power of ten is looked for first, and for the best of them the logarithm in an interval
+    around it. The constant is rounded to the fewest digits that explain as much.
+    """
+    fits = [_Fit(evidence, model, m, probes[:NEAR]) for m in catalogue if m.fitted]
+    now = evidence.misfit(model, probes[0])
+    better = sorted((fit for fit in fits if fit.least < now), key=lambda fit: fit.least)
+    return [fit.nearest() for fit in better[:BEST]]
+
+
+class _Fit:
+    """The search for the constant of one mistake."""
+
+    def __init__(
+        self, evidence: Evidence, model: Model, mistake: Mistake, probes: Sequence[Probe]
+    ) -> None:
+        self._evidence, self._model, self._mistake = evidence, model, mistake
+        self._probes = probes
+        self._known: dict[str, Mistake] = {}
+        rough = {power: self._misfit(power) for power in POWERS}
+        self._power = min(rough, key=rough.__getitem__)
+        self.least = rough[self._power]
+
+    def _with(self, x: float, digits: int) -> Model:
+        text = written(10.0**x, digits)
+        if text not in self._known:
+            assert self._mistake.fitted
+            self._known[text] = self._mistake.fitted(text)
+        return (*self._model, self._known[text])
+
+    def _misfit(self, power: int) -> float:
+        return self._evidence.misfit(self._with(power, 1), self._probes[0])
+
+    def _loss(self, x: float, digits: int = 7) -> float:
+        return self._evidence.loss(self._with(x, digits), self._probes)
+
+    def nearest(self) -> Mistake:
+        """Return the mistake with the constant that explains most."""
+        x = float(self._power)
+        if self._loss(x):
+            x = _narrowed(self._loss, x - 1, x + 1)
+        enough = ENOUGH * self._loss(x)
+        digits = next(n for n in range(1, 8) if self._loss(x, n) <= enough or n == 7)
+        return self._with(x, digits)[-1]
+
+
+def _narrowed(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Return the least point of a function that falls and rises once, by golden sections."""
+    inner = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]
+    values = [loss(x) for x in inner]
+    for _ in range(STEPS):
+        if not min(values):
+            break
+        if values[0] <= values[1]:
+            high = inner[1]
+            inner = [high - GOLDEN * (high - low), inner[0]]
+            values = [loss(inner[0]), values[0]]
+        else:
+            low = inner[0]
+            inner = [inner[1], low + GOLDEN * (high - low)]
+            values = [values[1], loss(inner[1])]
+    return inner[values[1] < values[0]]
+
+
+def written(value: float, digits: int) -> str:
+    """Return a number with some significant digits, as people write it.
+
+    Example:
+        >>> written(1.04e-7, 1), written(0.25, 7), written(1.1920929e-07, 4)
+        ('1e-7', '0.25', '1.192e-7')
+    """
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
