@@ -1,5 +1,6 @@
 """Other forms of a subject, brought into the protocol's form by one call each."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +22,9 @@ def from_flat(step: Step) -> Step:
 
     Args:
         step: ``step(g_main, g_aux, ema, *, lam, rho) -> (direction, new_ema)``, each gradient an
-            array of shape (n,), n the number of entries of all parameters together.
+            array of shape (n,), n the number of entries of all parameters together; for another
+            method ``step(gradients, **options) -> direction``, ``gradients`` a list of such
+            arrays, and with a state as ``check_implementation`` says.
 
     Example:
         >>> def mine(g_main, g_aux, ema, *, lam, rho):
@@ -32,15 +35,7 @@ def from_flat(step: Step) -> Step:
         >>> check_implementation(step, laws="what-is-added-is-orthogonal-to-the-ema").passed
         True
     """
-
-    def adapted(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
-        joined = [_join(gradient) for gradient in (g_main, g_aux, ema)]
-        direction, new_ema = pair(step(*joined, lam=lam, rho=rho))
-        for gradient, flat in zip((g_main, g_aux, ema), joined, strict=True):
-            _write_back(gradient, flat)
-        return _cut("direction", direction, g_main), _cut("new_ema", new_ema, ema)
-
-    return with_source(adapted, step, "from_flat(step)")
+    return with_source(_in_form(step, _join, _cut, _write_back), step, "from_flat(step)")
 
 
 def from_dict(step: Step, names: str = "parameter_{}") -> Step:
@@ -48,7 +43,9 @@ def from_dict(step: Step, names: str = "parameter_{}") -> Step:
 
     Args:
         step: ``step(g_main, g_aux, ema, *, lam, rho) -> (direction, new_ema)``, each gradient a
-            dict from the names of the parameters to their arrays.
+            dict from the names of the parameters to their arrays; for another method
+            ``step(gradients, **options) -> direction``, ``gradients`` a list of such dicts, and
+            with a state as ``check_implementation`` says.
         names: the name of a parameter, with ``{}`` for its number.
 
     Example:
@@ -63,13 +60,46 @@ def from_dict(step: Step, names: str = "parameter_{}") -> Step:
         False
     """
 
-    def adapted(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
-        keys = [names.format(i) for i in range(len(g_main))]
-        named = [dict(zip(keys, gradient, strict=True)) for gradient in (g_main, g_aux, ema)]
-        direction, new_ema = pair(step(*named, lam=lam, rho=rho))
-        return _values("direction", direction, keys), _values("new_ema", new_ema, keys)
+    def keys(leaves: Sequence[Any]) -> list[str]:
+        return [names.format(i) for i in range(len(leaves))]
 
-    return with_source(adapted, step, f"from_dict(step, names={names!r})")
+    def named(leaves: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(keys(leaves), leaves, strict=True))
+
+    def values(name: str, found: Any, like: Sequence[Any]) -> list[Any]:
+        return _values(name, found, keys(like))
+
+    call = f"from_dict(step, names={names!r})"
+    return with_source(_in_form(step, named, values), step, call)
+
+
+def _in_form(
+    step: Step,
+    made: Callable[[Sequence[Any]], Any],
+    read: Callable[[str, Any, Sequence[Any]], list[Any]],
+    after: Callable[[Sequence[Any], Any], None] = lambda leaves, form: None,
+) -> Step:
+    """Return a subject made of a step on vectors of another form than lists of arrays.
+
+    ``made`` makes that form of a vector, ``read`` the list of what came out; ``after`` the step
+    the vectors show what was written to them.
+    """
+
+    @functools.wraps(step)  # which optional arguments it takes, its signature says
+    def adapted(*given: Any, **options: Any) -> Any:
+        lists = isinstance(given[0][0], list)
+        vectors = given[0] if lists else given
+        forms = [made(vector) for vector in vectors]
+        returned = step(*((forms, *given[1:]) if lists else forms), **options)
+        for vector, form in zip(vectors, forms, strict=True):
+            after(vector, form)
+        if lists and len(given) == 1:
+            return read("direction", returned, vectors[0])
+        direction, other = pair(returned, "state" if lists else "new_ema")
+        direction = read("direction", direction, vectors[0])
+        return direction, other if lists else read("new_ema", other, vectors[-1])
+
+    return adapted
 
 
 def from_class(make: Callable[..., Any], *, method: str = "step", ema: str = "ema") -> Step:
@@ -112,10 +142,10 @@ def from_class(make: Callable[..., Any], *, method: str = "step", ema: str = "em
     return with_source(adapted, make, f"from_class(step, method={method!r}, ema={ema!r})")
 
 
-def pair(returned: Any) -> tuple[Any, Any]:
+def pair(returned: Any, second: str = "new_ema") -> tuple[Any, Any]:
     """Return what a step returned where it is a pair; raise ``ProtocolError`` where not."""
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        required = "step must return a pair (direction, new_ema)"
+        required = f"step must return a pair (direction, {second})"
         raise ProtocolError(f"{required}; found {describe(returned)}")
     return returned[0], returned[1]
 

@@ -58,6 +58,23 @@ class Framework:
             return self.xp.tensor(values.astype(np.float32)).to(self.xp.bfloat16)
         return self.xp.tensor(values)
 
+    def laid_out(self, values: np.ndarray, layout: str) -> Any:
+        """Return the same in another layout, as far as arrays of the library have layouts.
+
+        ``"strided"`` has something else between any two entries, ``"reversed"`` has negative
+        strides, which torch has not, and ``"fortran"`` has the first axis vary fastest.
+        """
+        if layout == "contiguous" or self.immutable:
+            return self.array(values)
+        if layout == "fortran":
+            turned = self.array(np.ascontiguousarray(values.T).reshape(values.shape[::-1]))
+            axes = tuple(range(values.ndim))[::-1]
+            return turned.permute(axes) if self.name == "torch" else turned.transpose(axes)
+        if layout == "reversed" and self.name != "torch":
+            back = (slice(None, None, -1),) * values.ndim
+            return self.array(np.ascontiguousarray(values[back]).reshape(values.shape))[back]
+        return self.array(np.stack([values, np.full_like(values, 7)], axis=-1))[..., 0]
+
     def numpy(self, array: Any) -> np.ndarray:
         """Return an array of the library as a new NumPy array of the same dtype."""
         if self.name == "cupy":

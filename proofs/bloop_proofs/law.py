@@ -26,7 +26,8 @@ class Law:
     ``statement`` is the theorem. ``cost`` says how many ordinary checks one of this law takes:
     a law is tried on ``examples / cost`` inputs, once at least. A subject may decline what
     ``may_refuse`` names by raising ``TypeError`` or ``NotImplementedError``, unless a domain was
-    declared; the law is skipped.
+    declared; the law is skipped. One that ``opens`` is tried on the first calls of all too, on a
+    case with the number ``calls``.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Law:
     inputs: Inputs
     cost: int = 1
     may_refuse: str = ""
+    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def law(
     group: Group = "paper",
     cost: int = 1,
     may_refuse: str = "",
+    opens: bool = False,
     name: str = "",
     statement: str = "",
 ) -> Callable[[Check], Law]:
@@ -74,7 +77,7 @@ def law(
 
         theorem = " ".join((statement or check.__doc__ or "").split())
         title = name or check.__name__.replace("_", "-")
-        return Law(title, group, equation, theorem, seen, inputs, cost, may_refuse)
+        return Law(title, group, equation, theorem, seen, inputs, cost, may_refuse, opens)
 
     return decorate
 

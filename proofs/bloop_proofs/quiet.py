@@ -1,8 +1,10 @@
-"""Leaving no trace: warnings, and what hypothesis shares with the tests of the caller."""
+"""Leaving no trace: warnings, dice, and what hypothesis shares with the tests of the caller."""
 
 import contextlib
+import random
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +23,29 @@ def silence() -> Iterator[None]:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def seed_of(seed: int, name: str) -> int:
+    """Return where the global generators start under a name, far from where other names do."""
+    return zlib.crc32(f"{seed} {name}".encode())
+
+
+def throw(number: int) -> None:
+    """Set Python's and NumPy's global generators, from which a subject may draw, by a number."""
+    random.seed(number)
+    np.random.seed(number % 2**32)  # noqa: NPY002  the global one is what a subject draws from
+
+
+@contextlib.contextmanager
+def dice(seed: int) -> Iterator[None]:
+    """Let the global generators follow a seed, and give the caller's back."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  likewise
+    throw(seed_of(seed, "the first calls"))
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002  likewise
 
 
 SETTINGS = settings(

@@ -12,7 +12,7 @@ from bloop_proofs.cases import Case
 from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import norm
 
-LAMS = (1.0, 2.0, 0.5, 0.125, 3.0, 0.1)
+LAMS = (1.0, 2.0, 0.5, 0.125, 3.0, 0.1, 1e4)
 BETAS = (0.5, 0.25, 0.1, 0.01)
 Orders = Sequence[Sequence[int]]
 

@@ -6,11 +6,14 @@ import jax
 import pytest
 
 import bloop_jax
-from bloop_proofs import check_implementation
+from bloop_proofs import LAWS, check_implementation
 from bloop_ref import Bloop, State
 
 EXAMPLES = 2
 """Every new shape is compiled; the command line tries 100."""
+LARGE = "large-models-count-to-the-last-entry"
+BUT_LARGE = [law.name for law in LAWS if law.name != LARGE]
+"""Two hundred leaves take seconds to compile, and all forms call the same program for them."""
 
 
 def transformed(g_main: Any, g_aux: Any, ema: Any, *, lam: Any, rho: Any) -> Any:
@@ -32,13 +35,15 @@ def updated(transformation: Any, g_main: Any, g_aux: Any, ema: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [bloop_jax.step, transformed, operated])
 def test_every_law_holds_eagerly(step: Any, x64: bool) -> None:
-    report = check_implementation(step, framework="jax", examples=EXAMPLES)
+    laws = "all" if step is bloop_jax.step else BUT_LARGE
+    report = check_implementation(step, framework="jax", examples=EXAMPLES, laws=laws)
     assert report.passed, report.broken
     assert {result.status for result in report.results} == {"passed"}
 
 
 @pytest.mark.slow
 def test_every_law_holds_under_jit(x64: bool) -> None:
-    report = check_implementation(jax.jit(bloop_jax.step), framework="jax", examples=EXAMPLES)
+    step = jax.jit(bloop_jax.step)
+    report = check_implementation(step, framework="jax", examples=EXAMPLES, laws=BUT_LARGE)
     assert report.passed, report.broken
     assert {result.status for result in report.results} == {"passed"}

@@ -43,13 +43,16 @@ half-precision-gradients-do-not-overflow: An inner product in float16 is infinit
 float32-ema-of-half-gradients-keeps-moving: Rounded to half precision, small updates are lost.
 every-leaf-keeps-its-own-dtype: A promoted leaf doubles memory; a demoted one loses digits.
 complex-leaves-use-the-real-inner-product: Without the conjugate ||e||^2 may be 0 or negative.
+float16-average-of-large-entries-does-not-overflow: One infinite entry stays in the EMA for ever.
 long-gradients-count-to-the-last-entry: Models have millions of entries; sums may drop some.
+large-models-count-to-the-last-entry: Kernels have blocks and limits that small models never reach.
 bad-main-gradient-shows-in-the-direction: A hidden NaN is a run that goes wrong silently.
 bad-auxiliary-gradient-shows-in-the-direction-only: A NaN in the EMA stays there for ever.
 inputs-are-not-written: The caller's gradients are used again, for logs or for clipping.
 outputs-are-new-arrays: An optimiser that works in place would change the EMA.
 leaves-are-never-broadcast: A (2,) and a (2, 1) give a (2, 2), and no error.
 empty-and-zero-dimensional-leaves-are-leaves: Real models have scalars, and layers without entries.
+layout-in-memory-does-not-matter: Slices and transposes are arrays too; raw memory is not in order.
 the-same-inputs-give-the-same-bits: Otherwise no run can be repeated or resumed.
 a-later-step-leaves-earlier-outputs-alone: A reused buffer changes what the caller has kept.
 direction-is-as-defined: It is the method: every other law of the direction follows from it.
@@ -61,6 +64,7 @@ permutation-and-signs-of-the-entries-carry-over: Names, order and signs of param
 zero-gradients-give-what-they-should: A zero gradient is where 0/0 makes all parameters NaN.
 direction-has-the-form-of-the-main-gradient: Broadcasting and promotion raise no error.
 not-a-number-is-never-hidden: A hidden NaN is a run that goes wrong silently.
+tiny-and-huge-gradients-are-combined-alike: Squares overflow or vanish before gradients do.
 gradients-are-not-written: The caller's gradients are used again, for logs or for clipping.
 direction-is-a-new-array: An optimiser that works in place would change a gradient.
 the-same-steps-give-the-same-bits: Otherwise no run can be repeated or resumed.

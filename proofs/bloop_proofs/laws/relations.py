@@ -1,6 +1,7 @@
 """Laws that several methods obey: what a change of all vectors does to the outputs."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from bloop_proofs.cases import Case
 from bloop_proofs.gradients import scaled, times, unflatten, zeros_like
 from bloop_proofs.law import Law, law
+from bloop_proofs.laws import wide
 from bloop_proofs.laws.measure import (
     bound,
     bounds,
@@ -169,7 +171,14 @@ def splitting(method: Signature, equation: str = "leaves", **words: Any) -> Law:
 
 def of_products(method: Signature) -> tuple[Law, ...]:
     """Return what holds where a method reads inner products only."""
-    return tuple(of(method) for of in (degree_one, rotation, signed_permutation, splitting))
+    same = tuple(of(method) for of in (degree_one, rotation, signed_permutation, splitting))
+    return *same, *of_all_scales(method)
+
+
+def of_all_scales(method: Signature) -> tuple[Law, ...]:
+    """Return what holds where a direction is of degree one, and a complex entry two real ones."""
+    of = partial(inputs, method)
+    return wide.any_scale(of, method), wide.complex_leaves(of)
 
 
 def zeros(

@@ -48,6 +48,7 @@ RELATIONS = (
     relations.degree_one(SIGNATURE),
     relations.rotation(SIGNATURE),
     relations.signed_permutation(SIGNATURE),
+    *relations.of_all_scales(SIGNATURE),
     relations.zeros(SIGNATURE, "d = lam a for m = 0, and d = m for a = 0."),
 )
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 from bloop_proofs.mistakes.evidence import Evidence, Model
 from bloop_proofs.mistakes.looks import Probe
@@ -9,12 +10,12 @@ from bloop_proofs.mistakes.mistake import Mistake
 
 POWERS = range(-16, 4)
 """The powers of ten among which a constant is looked for first."""
-NEAR = 3
-"""It is fitted on so many inputs."""
+NEAR = 4
+"""It is fitted on so many inputs beside the first."""
 STEPS = 24
 """So often the interval that holds its logarithm is divided by the golden ratio."""
 GOLDEN = (math.sqrt(5) - 1) / 2
-BEST = 2
+BEST = 3
 """So many mistakes get constants that are more than a power of ten."""
 ENOUGH = 1.001
 """Fewer digits must explain as much, up to such a factor of what is left."""
@@ -28,10 +29,12 @@ def fitted(
     The power of ten is looked for first, and for the best of them the logarithm in an interval
     around it. The constant is rounded to the fewest digits that explain as much.
     """
-    fits = [_Fit(evidence, model, m, probes[:NEAR]) for m in catalogue if m.fitted]
+    # where a constant shows most it often shows all that it can, whatever its size
+    some = [probes[0], *probes[1 :: -(-(len(probes) - 1) // NEAR) or 1]]
+    fits = [_Fit(evidence, model, m, some) for m in catalogue if m.fitted]
     now = evidence.misfit(model, probes[0])
-    better = sorted((fit for fit in fits if fit.least < now), key=lambda fit: fit.least)
-    return [fit.nearest() for fit in better[:BEST]]
+    better = [fit for fit in fits if fit.first < now]
+    return [fit.nearest() for fit in sorted(better, key=lambda fit: fit.least)[:BEST]]
 
 
 class _Fit:
@@ -43,9 +46,20 @@ class _Fit:
         self._evidence, self._model, self._mistake = evidence, model, mistake
         self._probes = probes
         self._known: dict[str, Mistake] = {}
-        rough = {power: self._misfit(power) for power in POWERS}
-        self._power = min(rough, key=rough.__getitem__)
-        self.least = rough[self._power]
+        self._firsts = {power: self._misfit(power) for power in POWERS}
+        self.first = min(self._firsts.values())
+
+    @cached_property
+    def _losses(self) -> dict[int, float]:
+        """The losses of the powers of ten that explain something of the first input."""
+        top = max(self._firsts.values())
+        told = [power for power, loss in self._firsts.items() if loss < top or loss <= self.first]
+        return {power: self._loss(power) for power in told}
+
+    @property
+    def least(self) -> float:
+        """The loss of the best power of ten."""
+        return min(self._losses.values())
 
     def _with(self, x: float, digits: int) -> Model:
         text = written(10.0**x, digits)
@@ -62,8 +76,8 @@ class _Fit:
 
     def nearest(self) -> Mistake:
         """Return the mistake with the constant that explains most."""
-        x = float(self._power)
-        if self._loss(x):
+        x: float = min(self._losses, key=self._losses.__getitem__)
+        if self.least:
             x = _narrowed(self._loss, x - 1, x + 1)
         enough = ENOUGH * self._loss(x)
         digits = next(n for n in range(1, 8) if self._loss(x, n) <= enough or n == 7)

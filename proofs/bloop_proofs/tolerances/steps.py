@@ -82,14 +82,15 @@ def rounding(size: float, n: int) -> float:
     return SLACK * (n + 4) * 2.0**-53 * size
 
 
-def safe_exponent(gradient: Gradient) -> int:
-    """Return how far a power of two may scale small numbers so that products of three stay normal.
+def safe_exponent(gradient: Gradient, factors: int = 3) -> int:
+    """Return how far a power of two may scale small numbers so that products stay normal.
 
-    <a, e> e / ||e||^2, read from the left, is a product of three before it is divided. The last
-    sixth of the range is left for sums, for lam, and for entries between 1/8 and 16.
+    <a, e> e / ||e||^2, read from the left, is a product of three before it is divided; other
+    methods multiply two inner products, and so four entries. The last sixth of the range is left
+    for sums, for lam, and for entries between 1/8 and 16.
     """
     least = min(float(np.log2(np.finfo(leaf.dtype).tiny)) for leaf in gradient)
-    return int(-least * 5 / 6 / 3)
+    return int(-least * 5 / 6 / factors)
 
 
 def likeness_bound(u: float, n: int, size: float) -> float:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations
 from math import isqrt
+from operator import mul
 
 import numpy as np
 
@@ -63,8 +64,19 @@ def _exact(rows: Sequence[Sequence[float]]) -> list[Row]:
 
 
 def _gram(data: bytes, shape: tuple[int, ...]) -> list[Row]:
-    rows = _exact(np.frombuffer(data).reshape(shape).tolist())
-    return [tuple(_dot(v, w) for w in rows) for v in rows]
+    """Return the inner products, summed as whole numbers: denominators are powers of two."""
+    rows = [_whole(row) for row in np.frombuffer(data).reshape(shape).tolist()]
+    return [
+        tuple(Fraction(sum(map(mul, v, w)), divisor * other) for w, other in rows)
+        for v, divisor in rows
+    ]
+
+
+def _whole(row: Sequence[float]) -> tuple[list[int], int]:
+    """Return whole numbers, and a number that they are to be divided by."""
+    ratios = [x.as_integer_ratio() for x in row]
+    divisor = max((below for _, below in ratios), default=1)
+    return [above * (divisor // below) for above, below in ratios], divisor
 
 
 @lru_cache(maxsize=4096)

@@ -5,8 +5,12 @@ import math
 import numpy as np
 
 
+def wide(x):
+    return x.astype(np.result_type(x.dtype, np.float64))
+
+
 def inner(x, y):
-    return sum(float(np.sum(p.astype(np.float64) * q)) for p, q in zip(x, y, strict=True))
+    return sum(float(np.vdot(wide(p), wide(q)).real) for p, q in zip(x, y, strict=True))
 
 
 def size(x):
@@ -16,8 +20,7 @@ def size(x):
 def total(*terms):
     _, like = terms[0]
     return [
-        np.asarray(sum(c * x[i].astype(np.float64) for c, x in terms), like[i].dtype)
-        for i in range(len(like))
+        np.asarray(sum(c * wide(x[i]) for c, x in terms), like[i].dtype) for i in range(len(like))
     ]
 
 
@@ -125,10 +128,11 @@ def cagrad(gradients, *, c):
     """By golden sections of the dual for two gradients, by coordinates of it for more."""
     mean = total(*((1 / len(gradients), g) for g in gradients))
     radius = c * size(mean)
+    gram = np.array([[inner(x, y) for x in gradients] for y in gradients])
 
     def dual(weights):
-        point = total(*zip(weights, gradients, strict=True))
-        return inner(point, mean) + radius * size(point)
+        along = gram @ weights
+        return along.mean() + radius * math.sqrt(max(weights @ along, 0.0))
 
     weights = np.full(len(gradients), 1 / len(gradients))
     for _ in range(1 if len(gradients) == 2 else 60):

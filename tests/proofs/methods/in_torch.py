@@ -1,4 +1,4 @@
-"""Every method in another form, most on one flat tensor, in the dtype of the gradients.
+"""Every method in another form, most on one flat tensor, in the dtype of the gradients or float32.
 
 Angles in the place of square roots, solvers in the place of closed forms, random orders in the
 place of given ones, states that are changed in place.
@@ -12,19 +12,27 @@ import torch
 from scipy.optimize import minimize, nnls
 
 
+def as_real(x):
+    return torch.view_as_real(x) if x.is_complex() else x
+
+
 def on_flat_tensors(step):
     """Return a step on lists of tensors, made of one on the rows of a matrix."""
 
     @functools.wraps(step)
     def wrapped(gradients, *state, **options):
-        dtype = functools.reduce(torch.promote_types, [x.dtype for x in gradients[0]])
-        rows = [torch.cat([x.reshape(-1).to(dtype) for x in leaves]) for leaves in gradients]
+        real = [[as_real(x) for x in leaves] for leaves in gradients]
+        dtype = functools.reduce(torch.promote_types, [x.dtype for x in real[0]], torch.float32)
+        rows = [torch.cat([x.reshape(-1).to(dtype) for x in leaves]) for leaves in real]
         returned = step(torch.stack(rows), *state, **options)
         flat, *rest = returned if state else (returned,)
-        parts = flat.split([x.numel() for x in gradients[0]])
+        parts = flat.split([x.numel() for x in real[0]])
         shaped = [
-            p.reshape(x.shape).to(x.dtype, copy=True)
-            for p, x in zip(parts, gradients[0], strict=True)
+            p.reshape(x.shape).to(x.dtype, copy=True) for p, x in zip(parts, real[0], strict=True)
+        ]
+        shaped = [
+            torch.view_as_complex(p) if x.is_complex() else p
+            for p, x in zip(shaped, gradients[0], strict=True)
         ]
         return (shaped, *rest) if state else shaped
 

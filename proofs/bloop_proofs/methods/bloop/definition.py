@@ -22,8 +22,8 @@ from bloop_proofs.tolerances import (
 )
 
 VECTORS = ("g_main", "g_aux", "ema")
-LAMS = (1.0, 2.0, 0.5, 0.125, 3.0, 0.1, 10.0)
-RHOS = (0.5, 0.25, 0.125, 0.75, 0.1, 0.01, 1.0, 0.0)
+LAMS = (1.0, 2.0, 0.5, 0.125, 3.0, 0.1, 10.0, 1e4)
+RHOS = (0.5, 0.25, 0.125, 0.75, 0.1, 0.01, 1.0, 0.0, 1e-6)
 
 
 def direction_tolerance(case: Case) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from bloop_proofs.cases import Case
 from bloop_proofs.gradients import scaled
 from bloop_proofs.law import law
-from bloop_proofs.laws import protocol
+from bloop_proofs.laws import protocol, wide
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.methods.bloop.definition import (
     SIGNATURE,
@@ -57,6 +57,7 @@ every_leaf_keeps_its_own_dtype = protocol.form(
         shapes=LEAVES,
         dtypes=("float32", "float16", ("float32", "float64"), ("float16", "float32")),
         ema_dtypes=("float64", "float32", ("float32", "float64"), "float32"),
+        lams=(1.0, 2.0, 0.5, 10.0),  # float16 holds the direction
     ),
     name="every-leaf-keeps-its-own-dtype",
     statement="d has the dtypes of g_main and the new EMA those of ema, leaf by leaf, where they "
@@ -72,20 +73,32 @@ complex_leaves_use_the_real_inner_product = protocol.form(
 )
 
 
-LONG = ((1500,), (37, 41), (4, 3, 2, 3), *((3,), ()) * 10)
-"""The shapes of a model: few large leaves, many small ones."""
+def _largest(case: Case) -> Case:
+    """Scale a case so that differences of entries may overflow float16, and no entry does."""
+    most = 127 / 8
+    return SIGNATURE.on_all(case, lambda v: scaled([np.clip(x, -most, most) for x in v], 12))
 
 
-def _long(case: Case) -> Case:
-    """Replace the gradients by long ones of the same dtype."""
-    generator = np.random.default_rng(case.seed)
-    dtype = case.g_main[0].dtype
-    return case.but(
-        **{
-            name: [np.asarray(generator.standard_normal(shape), dtype) for shape in LONG]
-            for name in VECTORS
-        }
-    )
+@law(
+    group="numerics",
+    equation="Algorithm 1",
+    inputs=inputs(dtypes=("float16",), then=_largest),
+    may_refuse="half precision",
+)
+def float16_average_of_large_entries_does_not_overflow(subject: Subject, case: Case) -> None:
+    """With float16 entries up to the largest, whose differences overflow, the EMA is a mean."""
+    require_average(subject.of(case), case)
+
+
+def _require_reference(subject: Subject, case: Case) -> None:
+    output = subject.of(case)
+    g, a, e = (flat(case[name]) for name in VECTORS)
+    # each product rounds once, and their sum not at all
+    along, square = (math.fsum((x * e).tolist()) for x in (a, e))
+    required = g + case.lam * (a - along / square * e)
+    require_close("direction", flat(output.direction), required, direction_tolerance(case))
+    required = (1 - case.rho) * e + case.rho * g
+    require_close("new_ema", flat(output.new_ema), required, average_tolerance(case))
 
 
 @law(
@@ -96,12 +109,14 @@ def _long(case: Case) -> Case:
 )
 def long_gradients_count_to_the_last_entry(subject: Subject, case: Case) -> None:
     """With thousands of entries over many leaves, d and the new EMA are the reference's."""
-    case = _long(case)
-    output = subject.of(case)
-    g, a, e = (flat(case[name]) for name in VECTORS)
-    # each product rounds once, and their sum not at all
-    along, square = (math.fsum((x * e).tolist()) for x in (a, e))
-    required = g + case.lam * (a - along / square * e)
-    require_close("direction", flat(output.direction), required, direction_tolerance(case))
-    required = (1 - case.rho) * e + case.rho * g
-    require_close("new_ema", flat(output.new_ema), required, average_tolerance(case))
+    _require_reference(subject, wide.grown(SIGNATURE, case, wide.LONG))
+
+
+large_models_count_to_the_last_entry = wide.large(
+    inputs,
+    SIGNATURE,
+    _require_reference,
+    equation="eq. 5",
+    statement="With a leaf of more than 2^16 entries, and with 200 leaves, d and the new EMA are "
+    "the reference's.",
+)

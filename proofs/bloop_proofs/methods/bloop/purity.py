@@ -1,6 +1,6 @@
 """What a step may touch and must preserve: inputs, memory, shapes, dtypes; it has no memory."""
 
-from bloop_proofs.laws import protocol
+from bloop_proofs.laws import protocol, wide
 from bloop_proofs.laws.protocol import BROADCASTABLE, SPARSE
 from bloop_proofs.methods.bloop.definition import inputs
 
@@ -26,9 +26,11 @@ empty_and_zero_dimensional_leaves_are_leaves = protocol.form(
     statement="A leaf with no entry adds nothing to an inner product, one of shape () adds its one "
     "entry.",
 )
+layout_in_memory_does_not_matter = wide.any_layout(inputs)
 the_same_inputs_give_the_same_bits = protocol.repetition(
     inputs(zero_ema=True),
     name="the-same-inputs-give-the-same-bits",
-    statement="A step is a function: repeated, also after another step, it returns the same bits.",
+    statement="A step is a function: repeated, also after another step, it returns the same bits, "
+    "those of the very first call, hundreds of times.",
 )
 a_later_step_leaves_earlier_outputs_alone = protocol.outputs_are_left_alone(inputs())
