@@ -88,7 +88,11 @@ def roles_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return cut(guarded(g, v, 1e-7) + lam * u, m), cut(v + rho * (g - v), e)
 
 
-@pair(EXCHANGED, also=HALF, like="projects-the-main-gradient-off-the-ema")
+@pair(
+    EXCHANGED,
+    also=(HALF, "lam-weighs-the-main-gradient", "projects-the-main-gradient-off-the-ema"),
+    like="projects-the-main-gradient-off-the-ema",
+)
 def exchanged_in_half(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """g_aux + lam pi(g_main; e); the average in the dtype of the gradient."""
     d = [double(x) + lam * p for x, p in zip(a, removed(m, e), strict=True)]
