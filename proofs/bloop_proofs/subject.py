@@ -72,6 +72,8 @@ class Subject:
     @cached_property
     def takes(self) -> frozenset[str]:
         """The optional arguments that the step takes."""
+        if not self.method.optional:
+            return frozenset()
         try:
             parameters = inspect.signature(self.step).parameters.values()
         except (TypeError, ValueError):

@@ -13,7 +13,7 @@ from bloop_proofs.mistakes.constants import fitted
 from bloop_proofs.mistakes.evidence import Evidence, Model, wrong_at
 from bloop_proofs.mistakes.looks import Probe, Probes
 from bloop_proofs.mistakes.mistake import Mistake
-from bloop_proofs.mistakes.pairs import combined
+from bloop_proofs.mistakes.pairs import SAME, combined
 from bloop_proofs.quiet import silence
 from bloop_proofs.subject import Subject
 
@@ -21,6 +21,8 @@ LIKE = 0.5
 """The least share of what is wrong that a name must explain where it is not proved."""
 MOST = 6
 """No more mistakes than so many are named together."""
+PATIENCE = 4
+"""So many inputs are left unexplained before the search ends."""
 TRIED = 6
 """Of the mistakes that explain something of one input, so many are tried on all others."""
 
@@ -49,29 +51,39 @@ def explained(
     evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes
 ) -> list[Explanation]:
     """Return what explains some evidence."""
-    models = _alone(evidence, catalogue, probes)
+    alone = _alone(evidence, catalogue, probes)
+    models = alone
     if not models or evidence.loss(models[0]):
         functions = [mistake for mistake in catalogue if not mistake.remembers]
         models = models or combined(evidence, functions, probes.ordinary)
-        models = [_extended(evidence, model, functions) for model in models[:3]]
+        models = [_extended(evidence, model, functions) for model in models[:SAME]]
     models = [_needed(evidence, model) for model in models]
     losses = {model: evidence.loss(model) for model in models}
     least = min(((losses[model], len(model)) for model in models), default=(0.0, 0))
-    found = [m for m in dict.fromkeys(models) if m and (losses[m], len(m)) <= least]
+    found = [m for m in losses if m and (losses[m], len(m)) <= least]
     shares = {model: evidence.share(model) for model in found}
     return [
         Explanation(_by_weight(evidence, model), shares[model], not losses[model])
         for model in found
-        if shares[model] >= LIKE
-    ]
+        if alone or shares[model] >= LIKE
+    ] or _remembered(evidence, catalogue, probes.history)
+
+
+def _remembered(
+    evidence: Evidence, catalogue: Sequence[Mistake], probe: Probe
+) -> list[Explanation]:
+    """Return the mistakes of steps with a memory, known by what their outputs depend on."""
+    if probe not in evidence.seen:
+        return []
+    found = [m for m in catalogue if m.remembers and wrong_at(m, probe)]
+    return [Explanation((m,), 1.0, False) for m in found if evidence.agrees((m,), probe)]
 
 
 def _alone(evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes) -> list[Model]:
     """Return the single mistakes that show what a subject shows, those that explain most first.
 
     A mistake must agree with the subject on all ordinary inputs and be wrong on one of them, or
-    agree on all of these and on every special input where it is wrong. Steps with a memory are
-    known by what their outputs depend on.
+    agree on all of these and on every special input where it is wrong.
     """
 
     def explains(mistake: Mistake) -> bool:
@@ -88,19 +100,16 @@ def _alone(evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes) -> 
     for probe in probes.ordinary:
         left = [mistake for mistake in left if evidence.agrees((mistake,), probe)]
     found = [(mistake,) for mistake in left if explains(mistake)]
-    probe = probes.history
-    found = found or [
-        (m,)
-        for m in catalogue
-        if m.remembers and wrong_at(m, probe) and evidence.agrees((m,), probe)
-    ]
     return sorted(found, key=evidence.loss) if len(found) > 1 else found
 
 
 def _extended(evidence: Evidence, model: Model, catalogue: Sequence[Mistake]) -> Model:
     """Return a model with mistakes added that explain what is left, where most is left first."""
     given_up: set[Probe] = set()
-    while len(model) < MOST and (left := [p for p in evidence.left(model) if p not in given_up]):
+    while len(model) < MOST and len(given_up) < PATIENCE:
+        left = [probe for probe in evidence.left(model) if probe not in given_up]
+        if not left:
+            break
         better = _added(evidence, model, catalogue, left)
         if better is None:
             given_up.add(left[0])

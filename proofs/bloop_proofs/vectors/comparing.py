@@ -1,12 +1,8 @@
-"""Comparing the outputs of one case with the golden ones, and with those of a known mistake."""
-
-import numpy as np
+"""Comparing the outputs of one case with the golden ones."""
 
 from bloop_proofs.law import LawViolation
 from bloop_proofs.laws.measure import require_close
 from bloop_proofs.quiet import silence
-from bloop_proofs.tolerances import likeness_bound, norm
-from bloop_proofs.vectors.formats import FORMATS
 from bloop_proofs.vectors.model import Found, Golden, VectorError
 
 
@@ -25,19 +21,3 @@ def violation(case: Golden, found: Found) -> str:
             except LawViolation as broken:
                 return str(broken)
     return ""
-
-
-def alike(case: Golden, given: Found, found: Found, unit: float) -> bool:
-    """Whether the outputs of a step are the same up to rounding with a given unit roundoff."""
-    u = max(unit, FORMATS[case.dtype].roundoff)
-    main, aux = case.inputs["g_main"][0], case.inputs["g_aux"][0]
-    size = norm(main) + case.inputs["lam"].item() * norm(aux)
-    return all(_alike(np.asarray(given[x][0]), found[x][0], u, size) for x in case.outputs)
-
-
-def _alike(given: np.ndarray, found: np.ndarray, u: float, size: float) -> bool:
-    finite = np.isfinite(given)
-    if not np.array_equal(given[~finite], found[~finite], equal_nan=True):
-        return False
-    bound = likeness_bound(u, given.size, size + norm(given[finite]))
-    return norm(given[finite] - found[finite]) <= bound

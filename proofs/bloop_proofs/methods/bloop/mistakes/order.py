@@ -24,6 +24,11 @@ roles-are-exchanged: g_aux is taken for g_main, and g_main for g_aux.
     g = g_aux
     a = g_main
     -> The main gradient comes first: it is kept whole and averaged, and the other is projected.
+at eq. 5, both terms
+roles-are-exchanged-in-the-direction: The direction is a + lam pi(g; e); the EMA is right.
+    first = a
+    kept = pi(g; v)
+    -> The direction begins with g_main; g_aux is projected.
 at eq. 5, the vector projected on
 projects-on-the-raw-main-gradient: The direction is eq. 3's, g + lam pi(a; g), in every mini-batch.
     v = g
