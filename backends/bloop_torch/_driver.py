@@ -193,7 +193,7 @@ def _direction_for(row: Row, last: Tensor | None) -> Tensor | None:
     model = next((x for x in row if x is not None), None)
     if model is None:
         return None  # no loss reaches the parameter, and it is not to move
-    donated = row[-1]
-    if donated is None or donated.dtype != model.dtype:
-        return empty_like(model)
-    return donated if usable(donated, like=model if last is None else last) else empty_like(model)
+    donated, like = row[-1], model if last is None else last
+    if donated is not None and donated.dtype == model.dtype and usable(donated, like=like):
+        return donated
+    return empty_like(like, dtype=model.dtype)

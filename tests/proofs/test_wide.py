@@ -129,6 +129,13 @@ def half_average(average: Callable[[Any, Any, Any], Any]) -> Whole:
     return whole
 
 
+def half_squares(s: Now) -> Pair:
+    """Square the entries of the average in its own dtype."""
+    square = sum(float(np.sum(np.square(np.abs(x)).astype(np.float64))) for x in s.e)
+    ae = sum(float(np.vdot(np.float64(x), np.float64(y))) for x, y in zip(s.a, s.e, strict=True))
+    return (subtracting(ae / square if square else 0.0, s), right(s)[1])
+
+
 ONE = np.float16(1)
 GAPS: dict[str, tuple[Callable[[], Whole], str]] = {
     **{f"mixes at call {n}": (lambda n=n: at_calls(mixed, *n), REPEATED) for n in ((1,), (1, 2))},
@@ -181,6 +188,10 @@ GAPS: dict[str, tuple[Callable[[], Whole], str]] = {
         LAYOUT,
     ),
     "wrong in Fortran's order": (lambda: wrong_where(lambda x: x.flags.fnc), LAYOUT),
+    "squares in half precision": (
+        lambda: lambda s: (half_squares if s.e[0].dtype == np.float16 else right)(s),
+        HALF,
+    ),
     "difference in half precision": (lambda: half_average(lambda e, g, r: e + r * (g - e)), HALF),
     "sum in half precision": (
         lambda: half_average(lambda e, g, r: (e + (g - e) * r).astype(e.dtype)),

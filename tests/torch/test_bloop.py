@@ -35,6 +35,23 @@ def test_all_laws_hold() -> None:
     assert report.passed, report.to_json()
 
 
+@pytest.mark.parametrize("turned", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_gradients_and_averages_may_lie_in_memory_in_other_orders(
+    turned: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    vectors = [[torch.randn(2, 3, generator=generator).to(dtype)] for _ in range(3)]
+    vectors[2] = [x.float() for x in vectors[2]]
+    laid_out = [
+        [x.t().contiguous().t() for x in vector] if k in turned else vector
+        for k, vector in enumerate(vectors)
+    ]
+    expected, found = (as_step(*given, lam=LAM, rho=RHO) for given in (vectors, laid_out))
+    for known, seen in zip(expected, found, strict=True):
+        torch.testing.assert_close(seen, known)
+
+
 OPTIONS = [
     {},
     {"project_on": "updated"},

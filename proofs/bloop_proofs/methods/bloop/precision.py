@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from bloop_proofs.cases import Case
+from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.gradients import scaled
 from bloop_proofs.law import law
 from bloop_proofs.laws import protocol, wide
@@ -15,12 +15,14 @@ from bloop_proofs.methods.bloop.definition import (
     VECTORS,
     average_tolerance,
     direction_tolerance,
+    exact_direction,
     inputs,
     require_average,
     require_direction,
 )
 from bloop_proofs.strategies import LEAVES
 from bloop_proofs.subject import Subject, flat
+from bloop_proofs.tolerances import norm
 
 half = partial(inputs, dtypes=("float16", "bfloat16"), ema_dtypes=("float32", "float32"))
 
@@ -74,20 +76,32 @@ complex_leaves_use_the_real_inner_product = protocol.form(
 
 
 def _largest(case: Case) -> Case:
-    """Scale a case so that differences of entries may overflow float16, and no entry does."""
+    """Scale a case so that differences or squares overflow float16, and no entry does."""
     most = 127 / 8
-    return SIGNATURE.on_all(case, lambda v: scaled([np.clip(x, -most, most) for x in v], 12))
+
+    def large(vector: Gradient) -> Gradient:
+        return scaled([np.clip(x, -most, most) for x in vector], case.exponent)
+
+    return SIGNATURE.on_all(case, large)
 
 
 @law(
     group="numerics",
     equation="Algorithm 1",
-    inputs=inputs(dtypes=("float16",), then=_largest),
+    inputs=inputs(
+        dtypes=("float16",), lams=(1.0, 0.5), numbers={"exponent": (12, 7)}, then=_largest
+    ),
     may_refuse="half precision",
 )
 def float16_average_of_large_entries_does_not_overflow(subject: Subject, case: Case) -> None:
-    """With float16 entries up to the largest, whose differences overflow, the EMA is a mean."""
-    require_average(subject.of(case), case)
+    """With a float16 EMA of entries up to the largest, whose differences and squares overflow.
+
+    The new EMA is Algorithm 1's, and d is eq. 5's where float16 holds it.
+    """
+    output = subject.of(case)
+    require_average(output, case)
+    if norm(exact_direction(case)) < float(np.finfo(np.float16).max) / 2:
+        require_direction(output, case)
 
 
 def _require_reference(subject: Subject, case: Case) -> None:
