@@ -12,10 +12,23 @@ import pytest
 from bloop_proofs.methods import METHODS
 from tests.proofs.fresh.__main__ import REQUIRED
 from tests.proofs.fresh.catalogue import ENTRIES, MODULES
-from tests.proofs.fresh.measure import Verdict, fits, measured
+from tests.proofs.fresh.entries import Entry
+from tests.proofs.fresh.measure import Verdict, first_broken, fits, measured
 
 EVERY = 3
 KINDS = ("singles", "pairs")
+TELLING = [
+    "direction-is-equation-5",
+    "new-ema-weighs-the-new-gradient-by-rho",
+    "half-precision-gradients-do-not-overflow",
+    "float16-average-of-large-entries-does-not-overflow",
+    "large-models-count-to-the-last-entry",
+    "layout-in-memory-does-not-matter",
+    "the-same-inputs-give-the-same-bits",
+]
+"""The laws, of all that a run tries, that the gaps are left to."""
+
+pytestmark = pytest.mark.xdist_group("fresh")
 
 
 @cache
@@ -58,3 +71,9 @@ def test_the_main_mistake_is_named_first(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_said_to_be_proved_that_is_wrong(kind: str) -> None:
     assert [str(verdict) for verdict in verdicts(kind) if verdict.wrong_is] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", ENTRIES["gaps"], ids=lambda entry: entry.name)
+def test_gaps_are_found(entry: Entry) -> None:
+    assert first_broken(entry, TELLING), entry.wrong
