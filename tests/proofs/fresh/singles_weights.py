@@ -143,9 +143,9 @@ def small_averages_do_not_count(m: Leaves, a: Leaves, e: Leaves, *, lam: float, 
     return cut(g + lam * part, m), cut(v + rho * (g - v), e)
 
 
-@single(SQUARE, like="machine-epsilon-is-added-to-the-square")
+@single(SQUARE, also=SINGLE, like="machine-epsilon-is-added-to-the-square")
 def machine_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
-    """finfo(float32).eps beside the square, also for float64."""
+    """finfo(float32).eps beside the square, also for float64; in NumPy that makes it float32."""
     eps = np.finfo(np.float32).eps
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]
     return mixed(m, less(a, dot(x, y) / (dot(y, y) + eps), e), lam), moved(e, m, rho)
