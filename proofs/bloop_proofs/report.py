@@ -97,6 +97,7 @@ class Report:
     diagnosis: tuple[Diagnosis, ...] = ()
     method: str = "bloop"
     domain: Domain = EVERYTHING
+    reading: str = ""
 
     @property
     def passed(self) -> bool:
@@ -137,6 +138,7 @@ class Report:
             "passed": self.passed,
             "results": [asdict(result) for result in self.results],
             "diagnosis": [entry.to_dict() for entry in self.diagnosis],
+            "reading": self.reading,
         }
 
     def to_json(self) -> str:
@@ -155,5 +157,6 @@ class Report:
         if len(self.broken) > 5:
             lines.append(f"  and {len(self.broken) - 5} more")
         lines += map(str, self.diagnosis[:1])
+        lines += [f"on one input: {self.reading}"] if self.reading else []
         shown = next((r.counterexample for r in self.broken if r.counterexample), "")
         return "\n".join([*lines, shown]).rstrip()

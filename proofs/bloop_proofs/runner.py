@@ -14,6 +14,7 @@ from bloop_proofs.domain import OutsideDomain, declared
 from bloop_proofs.frameworks import framework_named
 from bloop_proofs.law import Failure, Law, LawViolation, laws_named
 from bloop_proofs.methods import method_named
+from bloop_proofs.mistakes.reading import read_off
 from bloop_proofs.opening import first_failures
 from bloop_proofs.quiet import SETTINGS, apart, dice, seed_of, silence, throw
 from bloop_proofs.report import Report, Result, Status
@@ -104,8 +105,10 @@ def check_implementation(
                 progress(result)
         failed = any(result.status in ("failed", "xfailed") for result in results)
         diagnosis = diagnose(subject, seed=seed) if failed else ()
-    found = tuple(results)
-    return Report(source.name, framework, seed, examples, found, diagnosis, method, subject.domain)
+        proved = any(entry.proved for entry in diagnosis)
+        reading = read_off(subject, known.right) if failed and not proved else ""
+    judged = (source.name, framework, seed, examples, tuple(results))
+    return Report(*judged, diagnosis, method, subject.domain, reading)
 
 
 def subject_in(assume: str | Iterable[str], subject: Subject) -> Subject:

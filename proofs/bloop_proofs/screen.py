@@ -101,3 +101,5 @@ def _show_counterexample(result: Result, console: Console, *, most: int | None) 
 def _show_diagnosis(report: Report, console: Console) -> None:
     for rank, entry in enumerate(report.diagnosis[:3]):
         console.print(f"{'or ' * (rank > 0)}{entry}", markup=False)
+    if report.reading:
+        console.print(f"on one input: {report.reading}", markup=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bloop_proofs import LAWS, Case, Diagnosis, check_implementation
+from bloop_proofs import LAWS, Case, check_implementation
 from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import Law, LawViolation
@@ -141,24 +141,22 @@ class TestDiagnosis:
         pytest.importorskip(known.module, reason=f"{framework} is not installed")
         steps = importlib.import_module(f"tests.proofs.rewritten.in_{framework}").STEPS
         found = {
-            name: diagnose(Subject(step, known, BLOOP.signature), seed=0)[:1]
+            name: diagnose(Subject(step, known, BLOOP.signature), seed=0)[0].name
             for name, step in steps.items()
         }
-        assert found == {
-            name: (Diagnosis(name, BY_NAME[name].where, BY_NAME[name].mend),) for name in steps
-        }
+        assert found == {name: name for name in steps}
 
     def test_a_right_step_makes_none(self) -> None:
         assert diagnose(RIGHT, seed=0) == ()
 
-    def test_a_mistake_that_nobody_has_listed_gets_no_name(self) -> None:
+    def test_a_mistake_that_nobody_has_listed_is_like_another_at_most(self) -> None:
         def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
             direction, average = right(g_main, g_aux, ema, lam=lam, rho=rho)
             return [np.tanh(x) for x in direction], average
 
-        assert diagnose(judged(step), seed=0) == ()
+        assert not any(entry.proved for entry in diagnose(judged(step), seed=0))
 
-    @pytest.mark.parametrize("epsilon", [1e-7, 3e-9])
+    @pytest.mark.parametrize("epsilon", [1e-7, 3e-9, 1.19e-7])
     def test_a_constant_that_is_not_listed_is_fitted(self, epsilon: float) -> None:
         def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
             _, average = right(g_main, g_aux, ema, lam=lam, rho=rho)
@@ -169,7 +167,7 @@ class TestDiagnosis:
             return [g + lam * (a - ae / (ee + epsilon) * e) for g, a, e in rows], average
 
         names = [entry.name for entry in diagnose(judged(step), seed=0)]
-        assert names[0] == f"epsilon-{epsilon:.0e}-is-added-to-the-square".replace("e-0", "e-")
+        assert names[0] == f"epsilon-{epsilon:g}-is-added-to-the-square".replace("e-0", "e-")
 
     def test_a_step_that_always_raises_gets_no_name(self) -> None:
         def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
@@ -185,9 +183,8 @@ class TestDiagnosis:
             return direction, ema
 
         plain: Step = BY_NAME["zero-ema-drops-the-auxiliary-gradient"].step
-        names = [entry.name for entry in diagnose(judged(step), seed=0)]
-        assert names[0] == "zero-ema-drops-the-auxiliary-gradient"
-        assert "ema-is-updated-in-place" in names
+        (entry,) = diagnose(judged(step), seed=0)
+        assert entry.names == ("zero-ema-drops-the-auxiliary-gradient", "ema-is-updated-in-place")
 
     @pytest.mark.parametrize(
         "name", ["rho-and-its-complement-are-swapped", "ema-is-updated-in-place"]

@@ -8,14 +8,14 @@ from bloop_proofs.mistakes.evidence import Evidence, Model
 from bloop_proofs.mistakes.looks import Probe
 from bloop_proofs.mistakes.mistake import Mistake
 
-POWERS = range(-16, 4)
-"""The powers of ten among which a constant is looked for first."""
+POWERS = range(-16, 5, 2)
+"""The powers of ten among which a constant is looked for first, and then between two of them."""
 NEAR = 4
 """It is fitted on so many inputs beside the first."""
-STEPS = 24
+STEPS = 26
 """So often the interval that holds its logarithm is divided by the golden ratio."""
 GOLDEN = (math.sqrt(5) - 1) / 2
-BEST = 3
+BEST = 4
 """So many mistakes get constants that are more than a power of ten."""
 ENOUGH = 1.001
 """Fewer digits must explain as much, up to such a factor of what is left."""
@@ -54,7 +54,7 @@ class _Fit:
         """The losses of the powers of ten that explain something of the first input."""
         top = max(self._firsts.values())
         told = [power for power, loss in self._firsts.items() if loss < top or loss <= self.first]
-        return {power: self._loss(power) for power in told}
+        return {x: self._loss(x) for power in told for x in (power - 1, power)}
 
     @property
     def least(self) -> float:

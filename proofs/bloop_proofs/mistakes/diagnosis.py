@@ -51,22 +51,36 @@ def explained(
     evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes
 ) -> list[Explanation]:
     """Return what explains some evidence."""
-    alone = _alone(evidence, catalogue, probes)
-    models = alone
-    if not models or evidence.loss(models[0]):
+    models = alone = _alone(evidence, catalogue, probes)
+    if not alone or evidence.loss(alone[0]):
         functions = [mistake for mistake in catalogue if not mistake.remembers]
-        models = models or combined(evidence, functions, probes.ordinary)
-        models = [_extended(evidence, model, functions) for model in models[:SAME]]
-    models = [_needed(evidence, model) for model in models]
-    losses = {model: evidence.loss(model) for model in models}
-    least = min(((losses[model], len(model)) for model in models), default=(0.0, 0))
-    found = [m for m in losses if m and (losses[m], len(m)) <= least]
+        models, exact = (alone, True) if alone else combined(evidence, functions, probes.ordinary)
+        models = [_extended(evidence, m, functions) for m in models[:SAME]] if exact else models
+    different = {frozenset(m): m for m in (_needed(evidence, m) for m in models)}
+    losses = {model: evidence.loss(model) for model in different.values() if model}
+    least = min(((loss, len(model)) for model, loss in losses.items()), default=(0.0, 0))
+    found = [model for model, loss in losses.items() if (loss, len(model)) <= least]
+    unsure = not alone and least[0] > 0
+    unsure = unsure or any(_is_first_called(model, probes.ordinary[0]) for model in found)
+    if unsure and (remembered := _remembered(evidence, catalogue, probes.history)):
+        return remembered
     shares = {model: evidence.share(model) for model in found}
     return [
         Explanation(_by_weight(evidence, model), shares[model], not losses[model])
         for model in found
         if alone or shares[model] >= LIKE
-    ] or _remembered(evidence, catalogue, probes.history)
+    ]
+
+
+def _is_first_called(model: Model, probe: Probe) -> bool:
+    """Whether a model has an option fixed at the value that it had in the first call."""
+    options = {name: probe.case[name] for name in probe.right.method.options}
+    return any(
+        mistake.made and float(chain[0].text) == options[name]
+        for mistake in model
+        for name, chain in mistake.parts.items()
+        if name in options
+    )
 
 
 def _remembered(

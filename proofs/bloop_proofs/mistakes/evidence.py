@@ -58,8 +58,11 @@ class Evidence:
 
         0 is up to rounding, and 1 as far as a right step, or farther.
         """
-        unit = max((mistake.unit for mistake in model), default=0.0)
-        return probe.misfits(self.by(model, probe), self.seen[probe], shown(None, probe), unit)
+        coarse = [mistake.unit for mistake in model if mistake.unit]
+        exact = self.by(tuple(m for m in model if not m.unit), probe) if coarse else None
+        unit = max(coarse, default=0.0)
+        seen, right = self.seen[probe], shown(None, probe)
+        return probe.misfits(self.by(model, probe), seen, right, exact, unit)
 
     def misfit(self, model: Model, probe: Probe) -> float:
         """Return the sum of the misfits at a probe."""

@@ -33,7 +33,7 @@ class Seen:
     vectors: tuple[np.ndarray | None, ...] = ()
 
 
-SHOWING = 64
+SHOWING = 16
 """Rounding errors of one origin are of one size, up to such a factor."""
 
 Look = Callable[[Subject, Case], Seen]
@@ -67,11 +67,12 @@ class Probe:
         return of(method, self.case), flat(method.steps(self.case)[-1][0]).size
 
     def misfits(
-        self, found: Seen, known: Seen, right: Seen, unit: float = 0.0
+        self, found: Seen, known: Seen, right: Seen, exact: Seen | None = None, unit: float = 0.0
     ) -> tuple[float, ...]:
         """Return how far two looks are apart in every output, and in words at last.
 
-        0 is up to rounding, and 1 as far as what is known is from what is right.
+        0 is up to rounding, and 1 as far as what is known is from what is right. What is found may
+        be rounded with a coarse ``unit``, and be ``exact`` but for that.
         """
         told = len({*known.words} ^ {*right.words})
         apart = len({*known.words} ^ {*found.words})
@@ -79,14 +80,17 @@ class Probe:
         if len(found.vectors) != len(known.vectors):
             return (*(1.0 for _ in known.vectors), words)
         sizes, n = self._sizes
-        others = right.vectors if len(right.vectors) == len(known.vectors) else known.vectors
-        rows = zip(found.vectors, known.vectors, others, sizes, strict=False)
+        others, bases = (
+            x.vectors if x and len(x.vectors) == len(known.vectors) else known.vectors
+            for x in (right, exact)
+        )
+        rows = zip(found.vectors, known.vectors, others, bases, sizes, strict=False)
         return (
             *(
                 0.0
-                if _near(x, y, u, n, size) or _rounded(x, y, z, unit, n, size)
+                if _near(x, y, u, n, size) or _rounded(x, y, base, unit, n, size)
                 else _apart(x, y, z)
-                for x, y, z, (size, u) in rows
+                for x, y, z, base, (size, u) in rows
             ),
             words,
         )
@@ -151,11 +155,11 @@ def _near(
     return norm(found - known) <= likeness_bound(u, n, size + norm(known))
 
 
-def _rounded(found: Any, known: Any, right: Any, unit: float, n: int, size: float) -> bool:
+def _rounded(found: Any, known: Any, exact: Any, unit: float, n: int, size: float) -> bool:
     """Whether two vectors are alike up to rounding that shows in both, and about as much."""
-    if found is None or known is None or right is None or not _near(found, known, unit, n, size):
+    if found is None or known is None or exact is None or not _near(found, known, unit, n, size):
         return False
-    near, far = sorted((norm(found - right), norm(known - right)))
+    near, far = sorted((norm(found - exact), norm(known - exact)))
     return far <= SHOWING * near
 
 

@@ -28,8 +28,10 @@ SMALL, LARGE = 2.0**-5, 2.0**8
 
 def combined(
     evidence: Evidence, catalogue: Sequence[Mistake], ordinary: Iterable[Probe]
-) -> list[Model]:
-    """Return the models that explain every output where nothing is extreme, or most of it.
+) -> tuple[list[Model], bool]:
+    """Return the models that explain every output where nothing is extreme, and that they do.
+
+    Where there is none, the one that explains most.
 
     One output is explained after the other, by single mistakes where that can be. The last output
     comes first: how the EMA moves shows in the direction, while the direction seldom shows in it.
@@ -37,7 +39,7 @@ def combined(
     probes = [probe for probe in ordinary if probe.look is values and _is_plain(probe)]
     probes = ([probe for probe in probes if _is_single(probe)] or probes)[:FEW]
     if not probes or not evidence.loss((), probes):
-        return [()]
+        return [()], True
     left = [*range(len(evidence.misfits((), probes[0])) - 1)][::-1]
     done: list[int] = []
     models: list[Model] = [()]
@@ -51,7 +53,7 @@ def combined(
     for output in left:
         done.append(output)
         models = search.nearest(models[0], done)
-    return models
+    return models, not left
 
 
 WHOLE = ("layer-by-layer", "roles-are-exchanged")

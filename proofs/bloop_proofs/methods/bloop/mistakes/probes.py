@@ -113,7 +113,7 @@ def _values(generator: np.random.Generator, dtypes: tuple[str, ...]) -> list[Cas
     if "float64" in dtypes:
         double = cast(several, "float64")
         cases += [scaled(double, exponent) for exponent in (70, 150)]
-        cases += [scaled(double, -44, ("ema",))]
+        cases += [scaled(double, exponent, ("ema",)) for exponent in (-10, -44)]
     if "float16" in dtypes:
         cases += [scaled(cast(several, "float16", "float32"), 7)]
         # so small a rho that a half-precision EMA stays where it is
