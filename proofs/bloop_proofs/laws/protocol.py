@@ -5,7 +5,6 @@ words.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import numpy as np
 from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.gradients import same_bits, spoiled, times
 from bloop_proofs.law import Inputs, Law, LawViolation, law, require
-from bloop_proofs.laws import wide
 from bloop_proofs.laws.measure import found, require_form, require_right
 from bloop_proofs.signature import Signature
 from bloop_proofs.strategies import Shapes, inputs
@@ -236,20 +234,3 @@ def own_state(method: Signature) -> Law:
         )
 
     return state_keeps_what_it_saw
-
-
-def of_lists(method: Signature) -> tuple[Law, ...]:
-    """Return what holds for every method whose step takes a list of gradients."""
-    of = partial(inputs, method)
-    return (
-        form(of(shapes=(*BROADCASTABLE, *SPARSE), dtypes=("float32", "float64"))),
-        wide.own_dtypes(of, method),
-        wide.half_precision(of, method),
-        wide.large(partial(of, earlier=(0,)), method),
-        wide.any_layout(of),
-        bad_values_show(method),
-        inputs_are_kept(inputs(method)),
-        outputs_are_the_callers(method),
-        repetition(inputs(method)),
-        *((own_state(method),) if method.stateful else ()),
-    )

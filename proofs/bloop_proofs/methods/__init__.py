@@ -10,7 +10,7 @@ from typing import Any
 
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import Law, laws_in
-from bloop_proofs.laws import protocol, relations
+from bloop_proofs.laws import lists, relations
 from bloop_proofs.methods import (
     a_gem,
     between,
@@ -58,7 +58,7 @@ def _of_lists(module: Any) -> Method:
         *relations.definition(signature),
         *laws_in(module),
         *module.RELATIONS,
-        *protocol.of_lists(signature),
+        *lists.of_lists(signature),
     )
     own = mistakes_in(module)
     mistakes = (*own, *common(signature, own[0].base))
