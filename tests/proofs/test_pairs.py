@@ -8,6 +8,7 @@ import pytest
 from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.methods import BLOOP, METHODS
 from bloop_proofs.mistakes.mistake import step_with
+from bloop_proofs.mistakes.reading import read_off
 from bloop_proofs.report import Diagnosis
 from bloop_proofs.subject import Step, Subject
 from tests.proofs import pairs
@@ -73,3 +74,13 @@ def test_mistakes_that_want_the_same_part_are_not_made_together() -> None:
     names = ("divides-by-the-norm", "does-not-divide")
     with pytest.raises(ValueError, match="take the place of square"):
         step_with([known[name] for name in names])
+
+
+def test_what_nobody_has_listed_is_read_off() -> None:
+    def step(g_main: Any, g_aux: Any, ema: Any, *, lam: float, rho: float) -> Any:
+        return [g + 2 * a - e for g, a, e in zip(g_main, g_aux, ema, strict=True)], g_main
+
+    subject = Subject(step, BLOOP.right.framework, BLOOP.signature)
+    direction, average = read_off(subject, BLOOP.right).split("; ")
+    assert direction.startswith("direction = 1 g_main + 2 g_aux - 1 ema, where 1 g_main + 1 g_aux ")
+    assert average == "new_ema = 1 g_main, where 0.5 g_main + 0.5 ema is right"

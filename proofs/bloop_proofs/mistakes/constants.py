@@ -12,8 +12,10 @@ POWERS = range(-16, 5, 2)
 """The powers of ten among which a constant is looked for first, and then between two of them."""
 NEAR = 4
 """It is fitted on so many inputs beside the first."""
-STEPS = 26
+STEPS = 56
 """So often the interval that holds its logarithm is divided by the golden ratio."""
+DIGITS = 12
+"""So many digits of a constant show in double precision."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 BEST = 4
 """So many mistakes get constants that are more than a power of ten."""
@@ -30,7 +32,9 @@ def fitted(
     around it. The constant is rounded to the fewest digits that explain as much.
     """
     # where a constant shows most it often shows all that it can, whatever its size
+    finest = min(probe.roundoff for probe in probes)
     some = [probes[0], *probes[1 :: -(-(len(probes) - 1) // NEAR) or 1]]
+    some += [p for p in probes if p.roundoff == finest and p not in some][:NEAR]
     fits = [_Fit(evidence, model, m, some) for m in catalogue if m.fitted]
     now = evidence.misfit(model, probes[0])
     better = [fit for fit in fits if fit.first < now]
@@ -71,7 +75,7 @@ class _Fit:
     def _misfit(self, power: int) -> float:
         return self._evidence.misfit(self._with(power, 1), self._probes[0])
 
-    def _loss(self, x: float, digits: int = 7) -> float:
+    def _loss(self, x: float, digits: int = DIGITS) -> float:
         return self._evidence.loss(self._with(x, digits), self._probes)
 
     def nearest(self) -> Mistake:
@@ -80,7 +84,7 @@ class _Fit:
         if self.least:
             x = _narrowed(self._loss, x - 1, x + 1)
         enough = ENOUGH * self._loss(x)
-        digits = next(n for n in range(1, 8) if self._loss(x, n) <= enough or n == 7)
+        digits = next(n for n in range(1, DIGITS + 1) if self._loss(x, n) <= enough or n == DIGITS)
         return self._with(x, digits)[-1]
 
 

@@ -113,7 +113,7 @@ def _alone(evidence: Evidence, catalogue: Sequence[Mistake], probes: Probes) -> 
         left = [m for m in left if any(evidence.agrees((m,), p) and wrong_at(m, p) for p in odd)]
     for probe in probes.ordinary:
         left = [mistake for mistake in left if evidence.agrees((mistake,), probe)]
-    found = [(mistake,) for mistake in left if explains(mistake)]
+    found: list[Model] = [(mistake,) for mistake in left if explains(mistake)]
     return sorted(found, key=evidence.loss) if len(found) > 1 else found
 
 

@@ -66,6 +66,11 @@ class Probe:
         of = method.sizes or sizes_of
         return of(method, self.case), flat(method.steps(self.case)[-1][0]).size
 
+    @property
+    def roundoff(self) -> float:
+        """The unit roundoff of the direction."""
+        return self._sizes[0][0][1]
+
     def misfits(
         self, found: Seen, known: Seen, right: Seen, exact: Seen | None = None, unit: float = 0.0
     ) -> tuple[float, ...]:

@@ -139,7 +139,8 @@ class _Search:
         """Whether a mistake more shows in an output at one of two probes."""
         for probe in self._probes[:2]:
             now, then = (self._evidence.by(m, probe).vectors for m in (model, longer))
-            same = len(now) == len(then) and np.array_equal(now[output], then[output])
-            if len(now) == len(then) and not same:
-                return True
+            if len(now) == len(then):
+                old, new = now[output], then[output]
+                if old is None or new is None or not np.array_equal(old, new):
+                    return True
         return False
