@@ -23,7 +23,7 @@ from tests.proofs.right.leafwise import dot
 from tests.proofs.right.pieces import Leaves, cut, double, given_back, joined
 
 
-@pair(also=EPSILON)
+@pair("ema-is-brought-to-length-one", also=EPSILON)
 def unit_average_and_epsilon(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Brings the new average to length one, over its norm plus 1e-8."""
     g, u, v = joined(m), joined(a), joined(e)

@@ -108,7 +108,7 @@ def lerp_backwards(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return cut(g + lam * off(u, v), m), cut(v + rho * (v - g), e)
 
 
-@single()
+@single("rho-is-taken-for-a-span")
 def window_of_pandas(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Takes 1 / rho for the span of a window, so that the weight is 2 rho / (1 + rho)."""
     alpha = 2 / (1 + 1 / rho) if rho else 0.0
@@ -123,7 +123,7 @@ def debiased_and_kept(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float
     return mixed(m, removed(a, e), lam), given_back(kept, e)
 
 
-@single()
+@single("ema-is-brought-to-length-one")
 def unit_average(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Brings the new average to length one."""
     g, u, v = joined(m), joined(a), joined(e)
