@@ -12,10 +12,11 @@ from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.domain import OutsideDomain
 from bloop_proofs.gradients import same_bits
 from bloop_proofs.laws.protocol import another, numpy, overwrite, written_over
+from bloop_proofs.mistakes.distances import far, near, rounded
 from bloop_proofs.mistakes.mistake import Mistake, step_with
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Output, ProtocolError, StepRaised, Subject, flat
-from bloop_proofs.tolerances import likeness_bound, norm, unit_roundoff
+from bloop_proofs.tolerances import norm, unit_roundoff
 
 Sizes = tuple[tuple[float, float], ...]
 """For every output the norms that it is made of, and the unit roundoff that it is computed with."""
@@ -32,9 +33,6 @@ class Seen:
     words: tuple[Any, ...]
     vectors: tuple[np.ndarray | None, ...] = ()
 
-
-SHOWING = 16
-"""Rounding errors of one origin are of one size, up to such a factor."""
 
 Look = Callable[[Subject, Case], Seen]
 
@@ -93,8 +91,8 @@ class Probe:
         return (
             *(
                 0.0
-                if _near(x, y, u, n, size) or _rounded(x, y, base, unit, n, size)
-                else _apart(x, y, z)
+                if near(x, y, u, n, size) or rounded(x, y, base, unit, n, size)
+                else far(x, y, z)
                 for x, y, z, base, (size, u) in rows
             ),
             words,
@@ -118,7 +116,7 @@ class Probe:
             return False
         sizes, n = self._sizes
         return all(
-            _near(x, y, max(unit, u), n, size)
+            near(x, y, max(unit, u), n, size)
             for x, y, (size, u) in zip(found.vectors, known.vectors, sizes, strict=False)
         )
 
@@ -150,30 +148,6 @@ def sizes_of(method: Signature, case: Case) -> Sizes:
     """Return the sizes of a direction that is made of all gradients."""
     vectors = [vector for step in method.steps(case) for vector in step]
     return ((sum(norm(finite_part(vector)) for vector in vectors), unit_roundoff(*vectors)),)
-
-
-def _near(
-    found: np.ndarray | None, known: np.ndarray | None, u: float, n: int, size: float
-) -> bool:
-    if found is None or known is None or found.shape != known.shape:
-        return found is known is None
-    return norm(found - known) <= likeness_bound(u, n, size + norm(known))
-
-
-def _rounded(found: Any, known: Any, exact: Any, unit: float, n: int, size: float) -> bool:
-    """Whether two vectors are alike up to rounding that shows in both, and about as much."""
-    if found is None or known is None or exact is None or not _near(found, known, unit, n, size):
-        return False
-    near, far = sorted((norm(found - exact), norm(known - exact)))
-    return far <= SHOWING * near
-
-
-def _apart(found: Any, known: Any, right: Any) -> float:
-    """Return the distance of two vectors over that from a right one, 1 at most."""
-    if any(x is None or x.shape != known.shape for x in (known, found, right)):
-        return 1.0
-    far = norm(known - right)
-    return min(1.0, norm(found - known) / far) if far else 1.0
 
 
 def finite_part(gradient: Gradient) -> np.ndarray:

@@ -54,5 +54,12 @@ ema-averages-squares
 rho-is-a-constant: The new EMA is (1 - r) e + r g with r = 0.1, whatever rho is.
     rho = {0.1}
     -> Use the rho that is given.
+rho-is-taken-for-a-span
+    The weight of the new gradient is 2 rho / (1 + rho), that of a span of 1 / rho in pandas.
+    rho = 2 rho / (1 + rho)
+    -> Give the new gradient the weight rho: (1 - rho) * ema + rho * g_main.
+ema-is-brought-to-length-one
+    ema = ema / ||ema||
+    -> Keep the EMA as it is; the projection ignores its scale.
     """
 )

@@ -84,6 +84,14 @@ def direction_has_the_dtype_of_the_ema(s: Now) -> Pair:
     return like(direction, s.e), average
 
 
+@wrong_step(where=DTYPES, mend="Cast each leaf of the direction to the dtype of g_main's.")
+def direction_has_the_widest_dtype(s: Now) -> Pair:
+    """The coefficient, a scalar of the widest dtype of all leaves, gives its dtype to them all."""
+    direction, average = s.step()
+    widest = np.result_type(*(x.dtype for vector in (s.g, s.a, s.e) for x in vector))
+    return [x.astype(np.result_type(x.dtype, widest)) for x in direction], average
+
+
 @wrong_step(where=DTYPES, mend="Keep the EMA in its own dtypes.")
 def new_ema_has_the_dtype_of_the_gradient(s: Now) -> Pair:
     """The new EMA comes in the dtypes of g_main."""
