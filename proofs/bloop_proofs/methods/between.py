@@ -15,8 +15,9 @@ from bloop_proofs.gradients import nonzero, unflatten
 from bloop_proofs.law import law
 from bloop_proofs.laws import relations
 from bloop_proofs.laws.measure import require_close, require_small
+from bloop_proofs.mistakes.distances import finite_part
 from bloop_proofs.mistakes.formula import Parts
-from bloop_proofs.mistakes.looks import Probe, Probes, Sizes, finite_part, history, values
+from bloop_proofs.mistakes.looks import Probe, Probes, Sizes, history, values
 from bloop_proofs.mistakes.mistake import as_listed
 from bloop_proofs.mistakes.names import Names, Right
 from bloop_proofs.signature import Answer, Signature, any_of

@@ -1,9 +1,11 @@
-"""How far what a step shows is from what a known mistake shows."""
+"""How far what a step shows is from what a known mistake shows, where both are finite."""
 
 from typing import Any
 
 import numpy as np
 
+from bloop_proofs.cases import Gradient
+from bloop_proofs.subject import flat
 from bloop_proofs.tolerances import likeness_bound, norm
 
 SHOWING = 16
@@ -31,3 +33,15 @@ def far(found: Any, known: Any, right: Any) -> float:
         return 1.0
     whole = norm(known - right)
     return min(1.0, norm(found - known) / whole) if whole else 1.0
+
+
+def finite_part(gradient: Gradient) -> np.ndarray:
+    """Return the finite entries of a gradient."""
+    vector = flat(gradient)
+    return np.asarray(vector[np.isfinite(vector)])
+
+
+def finite_vector(gradient: Gradient) -> np.ndarray | None:
+    """Return a gradient as one long vector, ``None`` where it is not finite."""
+    vector = flat(gradient)
+    return vector if np.all(np.isfinite(vector)) else None

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bloop_proofs.cases import Case, Gradient
+from bloop_proofs.cases import Case
 from bloop_proofs.domain import OutsideDomain
 from bloop_proofs.gradients import same_bits
 from bloop_proofs.laws.protocol import another, numpy, overwrite, written_over
-from bloop_proofs.mistakes.distances import far, near, rounded
+from bloop_proofs.mistakes.distances import far, finite_part, finite_vector, near, rounded
 from bloop_proofs.mistakes.mistake import Mistake, step_with
 from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Output, ProtocolError, StepRaised, Subject, flat
@@ -148,18 +148,6 @@ def sizes_of(method: Signature, case: Case) -> Sizes:
     """Return the sizes of a direction that is made of all gradients."""
     vectors = [vector for step in method.steps(case) for vector in step]
     return ((sum(norm(finite_part(vector)) for vector in vectors), unit_roundoff(*vectors)),)
-
-
-def finite_part(gradient: Gradient) -> np.ndarray:
-    """Return the finite entries of a gradient."""
-    vector = flat(gradient)
-    return np.asarray(vector[np.isfinite(vector)])
-
-
-def finite_vector(gradient: Gradient) -> np.ndarray | None:
-    """Return a gradient as one long vector, ``None`` where it is not finite."""
-    vector = flat(gradient)
-    return vector if np.all(np.isfinite(vector)) else None
 
 
 def values(subject: Subject, case: Case) -> Seen:

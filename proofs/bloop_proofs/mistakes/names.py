@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from bloop_proofs.mistakes.formula import NAMES, Parts, entries
+from bloop_proofs.mistakes.compiling import NAMES
+from bloop_proofs.mistakes.formula import Parts, entries
 
 
 class Right:

@@ -10,7 +10,8 @@ from bloop_proofs.cases import Case
 from bloop_proofs.gradients import nonzero
 from bloop_proofs.law import Inputs
 from bloop_proofs.laws.measure import require_close
-from bloop_proofs.mistakes.looks import Sizes, finite_part
+from bloop_proofs.mistakes.distances import finite_part
+from bloop_proofs.mistakes.looks import Sizes
 from bloop_proofs.signature import Answer, Signature, any_of, unchanged
 from bloop_proofs.subject import Output, flat
 from bloop_proofs.tolerances import (
