@@ -1,6 +1,6 @@
 """The pages of the documentation that report on claims: their regions, made of the records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +77,13 @@ def _table(results: Results) -> str:
                 f"`bloop-ref reproduce {claim.name}`, {seconds:.0f} s",
             ]
         )
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(map(_line, lines))
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return a line of a table; a bar in a cell, as of a norm, ends no cell."""
+    escaped = (cell.replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |\n"
 
 
 def _finding(report: Reported, results: Results) -> str:
@@ -87,7 +93,7 @@ def _finding(report: Reported, results: Results) -> str:
     record = records[-1]
     versions = ", ".join(f"{name} {each}" for name, each in record.environment["versions"].items())
     machine = record.environment["machine"]
-    numbers = "".join(f"| {n.name} | {shown(n)} |\n" for n in finding.numbers)
+    numbers = "".join(_line([n.name, shown(n)]) for n in finding.numbers)
     reason = f" {finding.reason[:1].upper()}{finding.reason[1:]}." if finding.reason else ""
     seconds = sum(row.seconds for row in rows)
     return (

@@ -33,5 +33,5 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     figure.subplots().plot([row.measured["x"] for row in rows])
 
 
-CLAIM = Claim("figure-2", "Figure 0", "x is 1, 2 and 3.", settings, measure, read, draw)
+CLAIM = Claim("figure-2", "Figure 0", "|x| is 1, 2 and 3.", settings, measure, read, draw)
 """By a name that the catalogue has, so that a results file may."""

@@ -180,7 +180,7 @@ def test_what_a_claim_needs_is_told(
 def test_the_list_says_what_every_claim_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "--list"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("x is 1, 2 and 3.") == printed.count("Figure 0") == 13
+    assert printed.count("|x| is 1, 2 and 3.") == printed.count("Figure 0") == 13
 
 
 def test_values_survive_the_file() -> None:
@@ -209,7 +209,7 @@ def test_the_docs_are_filled(tmp_path: Path) -> None:
     index, page = ((folder / f"{name}.md").read_text() for name in ("index", "figure-2"))
     assert index.startswith("before\n")
     assert page.endswith("after\n")
-    assert "[Figure 0](figure-2.md) | x is 1, 2 and 3. | x: 2 [" in index
+    assert "[Figure 0](figure-2.md) | \\|x\\| is 1, 2 and 3. | x: 2 [" in index
     assert "figure-4" not in index
     assert "**Here:** in part. A miniature." in page
     assert (folder / "figure-4.md").read_text() == region

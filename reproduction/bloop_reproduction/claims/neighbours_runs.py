@@ -26,11 +26,12 @@ def path(problem: str, start: int, *, steps: int) -> Array:
     """Return the points from a published start until they arrive, or so many steps on, (n, 2).
 
     The direction is multiplied by the number of tasks and clipped to norm 1, which the authors'
-    training code does and the published algorithm does not; then Adam takes it, at 1e-3.
+    training code does and the published algorithm does not; then Adam takes it, at 1e-3. All of it
+    is in float32.
     """
     tasks, beta2 = PROBLEMS[problem]
     method = SamGS(beta2=beta2)
-    point = np.array(tasks.starts[start], dtype=float)
+    point = np.array(tasks.starts[start], dtype=np.float32)
     state, adam = method.init(point), Adam(point)
     points = [point.copy()]
     for _ in range(steps):
