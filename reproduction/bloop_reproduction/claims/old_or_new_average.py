@@ -172,6 +172,7 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     left.set_title(f"bias of E[d] (old average: {max(old):.0e} at most)")
     left.set_xlabel("pictures in a mini-batch")
     left.set_ylabel("share of the projected gradient")
+    left.set_ylim(bottom=0)
     figures.plain_log(left, "x")
     left.set_xticks(sizes, [str(size) for size in sizes])
     left.legend()
