@@ -37,13 +37,11 @@ def shown(number: Number) -> str:
     """Return a number, and its interval if there is chance in it.
 
     Example:
-        >>> shown(Number("ratio", 3.14159, 3.0, 3.25))
-        '3.14 [3, 3.25]'
+        >>> shown(Number("ratio", 3.14159, 3.0, 3.25)), shown(Number("steps", 17930, 17930, 17930))
+        ('3.14 [3, 3.25]', '17930')
     """
-    value = f"{number.value:.3g}"
-    if number.low == number.value == number.high:
-        return value
-    return f"{value} [{number.low:.3g}, {number.high:.3g}]"
+    value, low, high = (f"{x:.0f}" if 1000 <= abs(x) < 1e6 else f"{x:.3g}" for x in number[1:])
+    return value if number.low == number.value == number.high else f"{value} [{low}, {high}]"
 
 
 def table(found: Sequence[Reported], *, quick: bool = False) -> Table:

@@ -67,12 +67,13 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         line = f"interrupted; {args.results} has the runs that are over: call again to go on"
         return _complain(line, 130)
-    console = Console()
-    console.print(table(found, quick=args.quick))
+    # files first: what is printed may find its reader gone
     _draw(found, figures, args.format)
-    console.print(f"figures: {figures}, runs: {args.results}", highlight=False, soft_wrap=True)
     for page in filled:
         write_atomically(page.path, page.text(results))
+    console = Console()
+    console.print(table(found, quick=args.quick))
+    console.print(f"figures: {figures}, runs: {args.results}", highlight=False, soft_wrap=True)
     return 0
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -140,7 +141,8 @@ def _paths(axes: Axes, problem: str, paths: Sequence[Measured]) -> Any:
     tasks, _ = PROBLEMS[problem]
     plane = np.stack(np.meshgrid(np.linspace(-11, 11, 160), np.linspace(-13, 11, 160)), -1)
     heights = sum(tasks.losses(plane))
-    filled = axes.pcolormesh(*np.moveaxis(plane, -1, 0), heights, cmap="Greys", rasterized=True)
+    greys = colormaps["Greys"].resampled(24)  # few enough for a small file
+    filled = axes.pcolormesh(*np.moveaxis(plane, -1, 0), heights, cmap=greys, rasterized=True)
     for look, measured in zip(SERIES, paths, strict=False):
         points = np.array(measured["points"])
         axes.plot(*points.T, color=look["color"])
