@@ -88,7 +88,7 @@ class TwoHeads(Problem):
     def cosine(self) -> float:
         """Return that of the angle between both gradients over all training images; 0 if one is 0.
 
-        It is of the trunk's entries alone: no head feels both losses.
+        Its inner product is that of the trunk's entries: no head feels both losses.
         """
         rows = tuple(np.arange(len(task.labels)) for task in self.tasks())
         main, aux = (g.astype(np.float64) for g in self.gradients_of((rows[0], rows[1])))
