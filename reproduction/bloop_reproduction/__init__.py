@@ -1,4 +1,4 @@
 """What the paper claims, measured: the demo, and a command for each claim.
 
-``bloop-ref reproduce NAME`` runs the ``Claim`` that ``claims.load`` gives for a name, and records it.
+``bloop-ref reproduce NAME`` runs the ``Claim`` of that name, which ``claims.load`` gives.
 """

@@ -9,7 +9,7 @@ import numpy as np
 from bloop_proofs.cases import Case
 from bloop_proofs.gradients import unflatten
 from bloop_proofs.methods import METHODS
-from bloop_proofs.mistakes.diagnosis import wrong_at
+from bloop_proofs.mistakes.evidence import wrong_at
 from bloop_proofs.mistakes.looks import Look, Probe, form, history, memory, values
 from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.quiet import silence

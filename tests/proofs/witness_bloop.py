@@ -11,7 +11,7 @@ from bloop_proofs.cases import Case, Gradient
 from bloop_proofs.methods import BLOOP
 from bloop_proofs.methods.bloop.definition import VECTORS
 from bloop_proofs.methods.bloop.mistakes.probes import scaled
-from bloop_proofs.mistakes.diagnosis import wrong_at
+from bloop_proofs.mistakes.evidence import wrong_at
 from bloop_proofs.mistakes.looks import Probe, form, history, memory, values
 from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.quiet import silence
