@@ -84,3 +84,15 @@ def test_what_nobody_has_listed_is_read_off() -> None:
     direction, average = read_off(subject, BLOOP.right).split("; ")
     assert direction.startswith("direction = 1 g_main + 2 g_aux - 1 ema, where 1 g_main + 1 g_aux ")
     assert average == "new_ema = 1 g_main, where 0.5 g_main + 0.5 ema is right"
+
+
+def test_what_raises_with_more_gradients_is_no_mistake_of_who_takes_two() -> None:
+    known = {mistake.name: mistake for mistake in METHODS["mgda"].mistakes}
+    wrong = step_with([known["gradients-are-normalised-first"]])
+
+    def of_two(gradients: Any) -> Any:
+        main, aux = gradients
+        return wrong([main, aux])
+
+    (first,) = found(of_two, "mgda")
+    assert (first.names, first.proved) == (("gradients-are-normalised-first",), True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bloop_proofs.mistakes.constants import fitted
-from bloop_proofs.mistakes.evidence import Evidence, Model, wrong_at
-from bloop_proofs.mistakes.looks import Probe, Probes
+from bloop_proofs.mistakes.evidence import RAISES, Evidence, Model, wrong_at
+from bloop_proofs.mistakes.looks import Probe, Probes, Seen
 from bloop_proofs.mistakes.mistake import Mistake
 from bloop_proofs.mistakes.pairs import SAME, combined
 from bloop_proofs.quiet import silence
@@ -43,8 +43,15 @@ def explanations(
     with silence():
         history = () if probes.history in probes.ordinary else (probes.history,)
         every = (*probes.ordinary, *probes.special, *history)
-        evidence = Evidence(every, lambda probe: probe.at(subject))
-        return explained(evidence, tuple(catalogue), probes)
+        seen = {probe: probe.at(subject) for probe in every}
+        told = [probe for probe in every if _is_taken(probe, seen[probe])]
+        evidence = Evidence(told, seen.__getitem__)
+        return explained(evidence, tuple(catalogue), probes.where(evidence.seen.__contains__))
+
+
+def _is_taken(probe: Probe, seen: Seen) -> bool:
+    """Whether a subject takes as many gradients: who takes two alone may do right with these."""
+    return len(probe.case.get("gradients", ())) <= 2 or seen.words != RAISES
 
 
 def explained(
@@ -60,7 +67,7 @@ def explained(
     losses = {model: evidence.loss(model) for model in different.values() if model}
     least = min(((loss, len(model)) for model, loss in losses.items()), default=(0.0, 0))
     found = [model for model, loss in losses.items() if (loss, len(model)) <= least]
-    unsure = not alone and least[0] > 0
+    unsure = not alone and (not losses or least[0] > 0)
     unsure = unsure or any(_is_first_called(model, probes.ordinary[0]) for model in found)
     if unsure and (remembered := _remembered(evidence, catalogue, probes.history)):
         return remembered

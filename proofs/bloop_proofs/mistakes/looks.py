@@ -137,11 +137,12 @@ class Probes:
     def within(self, subject: Subject) -> "Probes":
         """Return the inputs that lie in the domain of a subject."""
         outside = Seen((OutsideDomain.__name__,))
+        return self.where(lambda probe: probe.at(subject) != outside)
 
-        def kept(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
-            return tuple(probe for probe in probes if probe.at(subject) != outside)
-
-        return Probes(kept(self.ordinary), kept(self.special), self.history)
+    def where(self, kept: Callable[[Probe], bool]) -> "Probes":
+        """Return the inputs that are to be kept."""
+        ordinary, special = (tuple(filter(kept, part)) for part in (self.ordinary, self.special))
+        return Probes(ordinary, special, self.history)
 
 
 def sizes_of(method: Signature, case: Case) -> Sizes:
