@@ -41,7 +41,7 @@ PATTERNS: Axis = (
     (3, lambda n: np.zeros(n)),
 )
 """All 1; 0 or -1 at the end; all 2; 1, 2, 3, ...; thirds; all 0."""
-LAMS: Axis = ((0, 1.0), (1, 2.0), (1, 0.5), (2, 0.0))
+LAMS: Axis = ((0, 1.0), (1, 2.0), (1, 0.5), (2, 0.0), (3, 1e4))
 RHOS: Axis = ((0, 0.5), (1, 0.0), (1, 1.0), (2, 0.25))
 DTYPES: Axis = (
     (0, (("float64", "float64"),)),

@@ -88,13 +88,13 @@ def average_of_128_leaves(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: f
     return d, [*new[:128], *(x.copy() for x in e[128:])]
 
 
-@gap(like="lam-is-capped-at-*")
+@gap("lam-is-capped-at-*")
 def lam_capped(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """lam is at most 100."""
     return right(m, a, e, lam=min(lam, 100.0), rho=rho)
 
 
-@gap()
+@gap("rho-is-at-least-*")
 def rho_floored(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """rho is at least 1e-4, where it is not 0."""
     return right(m, a, e, lam=lam, rho=max(rho, 1e-4) if rho else rho)

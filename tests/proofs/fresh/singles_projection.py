@@ -169,7 +169,7 @@ def row_by_row(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> An
     return mixed(m, part, lam), moved(e, m, rho)
 
 
-@single()
+@single("means-over-the-leaves-are-added")
 def means_of_tensors(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Adds means in place of sums, so that small parameters weigh more."""
     top = bottom = 0.0

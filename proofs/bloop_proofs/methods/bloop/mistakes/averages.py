@@ -54,6 +54,9 @@ ema-averages-squares
 rho-is-a-constant: The new EMA is (1 - r) e + r g with r = 0.1, whatever rho is.
     rho = {0.1}
     -> Use the rho that is given.
+rho-is-at-least-1e-4: The weight of the new gradient is max(rho, 1e-4).
+    rho = max(rho, {1e-4})
+    -> Use rho as it is, however small.
 rho-is-taken-for-a-span
     The weight of the new gradient is 2 rho / (1 + rho), that of a span of 1 / rho in pandas.
     rho = 2 rho / (1 + rho)

@@ -24,6 +24,9 @@ inner-products-are-of-the-first-leaf: Both inner products are the first leaf's.
 norms-of-the-leaves-are-added: ||e|| is taken as the sum of the leaves' norms.
     square(x, y) = sum(by_leaf(product(read(y); read(y)))^0.5)^2
     -> Add up the squares of the leaves' norms, not the norms.
+means-over-the-leaves-are-added: Both inner products add the means over the leaves, not the sums.
+    total(z) = sum(by_leaf(z) / sizes)
+    -> Sum over all entries: a mean over each leaf weighs its entries by the size of the leaf.
 coefficients-of-the-leaves-are-averaged: The coefficient is the mean of the leaves' coefficients.
     share(x, y) = gate(mean(quotient(by_leaf(product(x; y)); by_leaf(product(y; y)))))
     -> Sum the inner product and the squared norm over all parameters before dividing once.

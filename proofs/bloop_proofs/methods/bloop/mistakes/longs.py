@@ -84,6 +84,7 @@ KNOWN: dict[str, Callable[[Now], Any]] = {
     "root": lambda s: np.sqrt,
     "shaped": lambda s: _each(s, lambda x: x if x.ndim else 0 * x),
     "single": lambda s: _single,
+    "sizes": lambda s: np.array([max(x.size, 1) for x in s.e]),
     "spread": _spread,
     "sum": lambda s: np.sum,
     "top": lambda s: float(np.finfo(s.g[0].dtype).max),

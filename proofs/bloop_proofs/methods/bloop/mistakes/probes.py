@@ -107,6 +107,7 @@ def _values(generator: np.random.Generator, dtypes: tuple[str, ...]) -> list[Cas
     zero = [np.zeros_like(leaf) for leaf in several.ema]
     cases = [several.but(ema=zero, **change) for change in ({}, {"rho": 0.0}, {"g_main": zero})]
     cases += [scalar, scaled(scalar, 7), _long(generator)]
+    cases += [several.but(lam=1e4), several.but(rho=1e-6)]
     for name in ("g_aux", "g_main"):
         bad = [spoiled(several[name], 1, value) for value in (np.nan, np.inf)]
         cases += [several.but(**{name: vector}) for vector in bad]

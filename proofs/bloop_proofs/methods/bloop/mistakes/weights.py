@@ -80,6 +80,9 @@ at eq. 5, the weight lam
 lam-is-a-constant: The direction is g + 0.1 pi(a; e), whatever lam is.
     lam = {0.1}
     -> Use the lam that is given.
+lam-is-capped-at-100: The weight is min(lam, 100).
+    lam = min(lam, {100})
+    -> Use lam as it is, however large.
 at eq. 5, the length of d
 direction-is-multiplied-by-a-constant: The direction is 2 (g + lam pi(a; e)).
     d = {2} d
