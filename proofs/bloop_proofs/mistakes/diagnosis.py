@@ -9,7 +9,7 @@ one by one.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bloop_proofs.mistakes.constants import fitted
+from bloop_proofs.mistakes.constants import DIGITS, fitted, written
 from bloop_proofs.mistakes.evidence import RAISES, Evidence, Model, wrong_at
 from bloop_proofs.mistakes.looks import Probe, Probes, Seen
 from bloop_proofs.mistakes.mistake import Mistake
@@ -81,9 +81,9 @@ def explained(
 
 def _is_first_called(model: Model, probe: Probe) -> bool:
     """Whether a model has an option fixed at the value that it had in the first call."""
-    options = {name: probe.case[name] for name in probe.right.method.options}
+    options = {name: written(probe.case[name], DIGITS) for name in probe.right.method.options}
     return any(
-        mistake.made and float(chain[0].text) == options[name]
+        mistake.made and chain[0].text == options[name]
         for mistake in model
         for name, chain in mistake.parts.items()
         if name in options
