@@ -2,7 +2,7 @@
 
 ``python docs/examples/compare_methods.py --out fronts.svg`` trains one small network for every
 method, weight and seed, all in the same loop, and draws what each reaches. It needs
-``pip install "bloop-ref[torch,demo]"``.
+``pip install ".[torch,demo]"`` in the root of a clone.
 """
 
 import argparse
