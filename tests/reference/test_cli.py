@@ -99,7 +99,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     for name, command in cli.COMMANDS.items():
-        assert f"  {name:8} {command.summary}\n" in shown
+        assert f"  {name:9} {command.summary}\n" in shown
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

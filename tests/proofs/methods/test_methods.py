@@ -156,11 +156,17 @@ class TestRightImplementations:
         jnp = pytest.importorskip("jax", reason="jax is not installed").numpy
 
         def step(gradients):
-            m, a = (jnp.concatenate([x.ravel() for x in g]) for g in gradients)
-            along = jnp.where(a @ a > 0, jnp.minimum(m @ a, 0) / (a @ a), 0 * (m @ a))
+            wide = jnp.float32 if jnp.ones(()).dtype == jnp.float32 else jnp.float64
+            m, a = (
+                jnp.concatenate([x.ravel().astype(jnp.promote_types(x.dtype, wide)) for x in g])
+                for g in gradients
+            )
+            top, bottom = jnp.vdot(a, m).real, jnp.vdot(a, a).real
+            along = jnp.where(bottom > 0, jnp.minimum(top, 0) / bottom, 0 * top)
             d, start, leaves = m - along * a, 0, []
             for x in gradients[0]:
-                leaves.append(d[start : start + x.size].reshape(x.shape))
+                part = d[start : start + x.size].reshape(x.shape)
+                leaves.append((part if jnp.iscomplexobj(x) else part.real).astype(x.dtype))
                 start += x.size
             return leaves
 

@@ -11,17 +11,19 @@ HEAD = """
 import numpy as np
 
 def off(u, v):
-    dot = lambda x, y: sum(float(np.sum(a.astype(float) * b)) for a, b in zip(x, y))
+    dot = lambda x, y: sum(float(np.vdot(a, b).real) for a, b in zip(x, y))
     c = min(dot(u, v), 0) / dot(v, v) if dot(u, v) < 0 else 0 * dot(u, v)
     return [np.asarray(a - c * b) for a, b in zip(u, v)]
 
 def step(gradients, *, orders):
+    dtypes = [x.dtype for x in gradients[0]]
+    gradients = [[x.astype(np.result_type(x, float)) for x in g] for g in gradients]
     parts = list(gradients)
     for i, order in enumerate(orders):
         for j in order:
 """
 TAIL = """
-    return [np.asarray(sum(x)).astype(g.dtype) for *x, g in zip(*parts, gradients[0])]
+    return [np.asarray(sum(x)).astype(dtype) for *x, dtype in zip(*parts, dtypes)]
 """
 RIGHT = HEAD + "            parts[i] = off(parts[i], gradients[j])" + TAIL
 WRONG = HEAD + "            parts[i] = off(parts[i], parts[j])" + TAIL
