@@ -149,6 +149,16 @@ def front(
     axes.plot(*points.mean(axis=0).T, label=label, markerfacecolor="none", **{**look, **more})
 
 
+def several_fronts(
+    axes: Axes, drawn: Mapping[str, tuple[Sequence[ArrayLike], Mapping[str, Any]]]
+) -> None:
+    """Draw fronts with their looks by their labels, the first over the others, and a legend."""
+    for label, (fronts, look) in reversed(drawn.items()):
+        front(axes, fronts, look, label=label)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1])
+
+
 def plain_log(axes: Axes, which: str = "y") -> None:
     """Make an axis logarithmic, with labels such as 0.02 in place of powers."""
     (axes.set_yscale if which == "y" else axes.set_xscale)("log")

@@ -78,19 +78,17 @@ def read(rows: Sequence[Row]) -> Finding:
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw a front for each method."""
     axes = figure.subplots()
-    for method, entry in reversed(METHODS.items()):
-        figures.front(
-            axes,
-            [*fronts(rows, method=method).values()],
-            figures.METHODS[method],
-            label=entry.label,
-        )
+    figures.several_fronts(
+        axes,
+        {
+            entry.label: ([*fronts(rows, method=method).values()], figures.METHODS[method])
+            for method, entry in METHODS.items()
+        },
+    )
     for which in "xy":
         figures.plain_log(axes, which)
     axes.set_xlabel("train loss of the digits 5 to 9 (nats)")
     axes.set_ylabel("train loss of the digits 0 to 4 (nats)")
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1])
 
 
 CLAIM = Claim(

@@ -95,14 +95,16 @@ def _reason(below: Sequence[bool], alike: bool) -> str:
 def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw a front for each method."""
     axes = figure.subplots()
-    for method, entry in reversed(METHODS.items()):
-        look = figures.METHODS[method]
-        figures.front(axes, [*fronts(rows, method=method).values()], look, label=entry.label)
+    figures.several_fronts(
+        axes,
+        {
+            entry.label: ([*fronts(rows, method=method).values()], figures.METHODS[method])
+            for method, entry in METHODS.items()
+        },
+    )
     figures.plain_log(axes)
     axes.set_xlabel("bound on the log Lipschitz constant (smaller is smoother)")
     axes.set_ylabel("train loss (cross-entropy, nats)")
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1])
 
 
 CLAIM = Claim(

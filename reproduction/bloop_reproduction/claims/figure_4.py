@@ -102,14 +102,17 @@ def draw(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw a front for each method."""
     axes = figure.subplots()
     looks = {**figures.METHODS, SLOWER: figures.SERIES[4]}
-    for name, label in reversed(LABELS.items()):
-        figures.front(axes, [*fronts(rows, method=name).values()], looks[name], label=label)
+    figures.several_fronts(
+        axes,
+        {
+            label: ([*fronts(rows, method=name).values()], looks[name])
+            for name, label in LABELS.items()
+        },
+    )
     for which in "xy":
         figures.plain_log(axes, which)
     axes.set_xlabel("train loss of the digit that is easy to read (nats)")
     axes.set_ylabel("train loss of the faint digit (nats)")
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1])
 
 
 CLAIM = Claim(
