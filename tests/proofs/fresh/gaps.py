@@ -1,5 +1,6 @@
 """Wrong only where few look: rare inputs, late calls, numbers of the step's own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,44 +21,39 @@ def plain(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     return mixed(m, [double(x) for x in a], lam), moved(e, m, rho)
 
 
-@gap(made=True)
-def first_call_mixes() -> Step:
-    """The first call of an object adds the gradients without a projection."""
+def counting(of_call: Callable[..., Any]) -> Step:
+    """A step that counts its calls from 1, and gives the number to a function before the rest."""
     calls = 0
 
     def step(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
         nonlocal calls
         calls += 1
-        return (plain if calls == 1 else right)(m, a, e, lam=lam, rho=rho)
+        return of_call(calls, m, a, e, lam=lam, rho=rho)
 
     return step
+
+
+@gap(made=True)
+def first_call_mixes() -> Step:
+    """The first call of an object adds the gradients without a projection."""
+    return counting(lambda call, *v, **options: (plain if call == 1 else right)(*v, **options))
 
 
 @gap(made=True)
 def resets_at_call_500() -> Step:
     """Every 500 calls the average begins anew."""
-    calls = 0
 
-    def step(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
-        nonlocal calls
-        calls += 1
-        d, new = right(m, a, e, lam=lam, rho=rho)
-        return d, new if calls % 500 else [np.zeros_like(x) for x in new]
+    def of_call(call: int, *vectors: Leaves, lam: float, rho: float) -> Any:
+        d, new = right(*vectors, lam=lam, rho=rho)
+        return d, new if call % 500 else [np.zeros_like(x) for x in new]
 
-    return step
+    return counting(of_call)
 
 
 @gap(made=True)
 def projects_for_400_calls() -> Step:
     """After 400 calls the projection is switched off."""
-    calls = 0
-
-    def step(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
-        nonlocal calls
-        calls += 1
-        return (right if calls <= 400 else plain)(m, a, e, lam=lam, rho=rho)
-
-    return step
+    return counting(lambda call, *v, **options: (right if call <= 400 else plain)(*v, **options))
 
 
 @gap(like="inner-products-are-sampled")
@@ -189,11 +185,8 @@ def sometimes_by_its_own_generator() -> Step:
 @gap(made=True)
 def drifts_over_hundreds_of_calls() -> Step:
     """A counter of its own takes a little off lam with every call."""
-    calls = 0
 
-    def step(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
-        nonlocal calls
-        calls += 1
-        return right(m, a, e, lam=lam if calls <= 300 else lam * 0.999 ** (calls - 300), rho=rho)
+    def of_call(call: int, *vectors: Leaves, lam: float, rho: float) -> Any:
+        return right(*vectors, lam=lam if call <= 300 else lam * 0.999 ** (call - 300), rho=rho)
 
-    return step
+    return counting(of_call)

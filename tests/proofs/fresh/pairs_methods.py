@@ -1,11 +1,12 @@
 """Two mistakes in a method that Bloop is compared with."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from tests.proofs.fresh.entries import CONVEX, EPSILON, pair
-from tests.proofs.fresh.singles_methods import cagrad, hull, two, unless, vaccinated
+from tests.proofs.fresh.singles_methods import cagrad, hull, sam_gs, two, unless, vaccinated
 from tests.proofs.right.pieces import cut, joined
 
 
@@ -151,17 +152,8 @@ def sam_gs_raw_and_all_pairs(
     gradients: Any, state: Any, *, beta1: float, beta2: float, gamma: float, eps: float
 ) -> Any:
     """No correction for the start at zero; Psi is the mean over all pairs, equal ones too."""
-    g = [joined(x) for x in gradients]
-    moments, h = state or ([0.0 * x for x in g], 0.0)
-    n = [float(np.linalg.norm(x)) for x in g]
-    psi = np.mean([2 * x * y / (x * x + y * y) if x or y else 1.0 for x in n for y in n])
-    moments = [beta1 * m + (1 - beta1) * x for m, x in zip(moments, g, strict=True)]
-    h = beta2 * h + (1 - beta2) * (1 - psi) ** 2 + eps
-    if psi < gamma:
-        d = sum(np.mean(n) * unless(size, 1.0) * x for size, x in zip(n, g, strict=True))
-    else:
-        d = sum(np.abs(m) * x for m, x in zip(moments, g, strict=True)) / np.sqrt(h)
-    return cut(np.asarray(d), gradients[0]), (moments, h)
+    options = {"beta1": beta1, "beta2": beta2, "gamma": gamma, "eps": eps}
+    return sam_gs(gradients, state, lambda norms: product(norms, norms), **options)
 
 
 @pair(CONVEX, method="mixed")

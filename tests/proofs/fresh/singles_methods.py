@@ -1,5 +1,7 @@
 """One mistake in a method that Bloop is compared with."""
 
+from collections.abc import Callable, Iterable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -202,16 +204,21 @@ def balance_turned_round(gradients: Any, state: Any, *, r: float, beta: float) -
     return cut(d, gradients[0]), norms
 
 
-@single("averages-are-not-corrected", method="sam_gs")
-def sam_gs_not_debiased(
-    gradients: Any, state: Any, *, beta1: float, beta2: float, gamma: float, eps: float
+def sam_gs(
+    gradients: Any,
+    state: Any,
+    pairs_of: Callable[[list[float]], Iterable[tuple[float, float]]],
+    *,
+    beta1: float,
+    beta2: float,
+    gamma: float,
+    eps: float,
 ) -> Any:
-    """The averages are not corrected for their start at zero."""
+    """SAM-GS with averages that are not corrected; Psi is the mean over some pairs of norms."""
     g = [joined(x) for x in gradients]
     moments, h = state or ([0.0 * x for x in g], 0.0)
     n = [float(np.linalg.norm(x)) for x in g]
-    pairs = [(n[i], n[j]) for i in range(len(n)) for j in range(i)]
-    psi = np.mean([2 * x * y / (x * x + y * y) if x or y else 1.0 for x, y in pairs])
+    psi = np.mean([2 * x * y / (x * x + y * y) if x or y else 1.0 for x, y in pairs_of(n)])
     moments = [beta1 * m + (1 - beta1) * x for m, x in zip(moments, g, strict=True)]
     h = beta2 * h + (1 - beta2) * (1 - psi) ** 2 + eps
     if psi < gamma:
@@ -219,6 +226,15 @@ def sam_gs_not_debiased(
     else:
         d = sum(np.abs(m) * x for m, x in zip(moments, g, strict=True)) / np.sqrt(h)
     return cut(np.asarray(d), gradients[0]), (moments, h)
+
+
+@single("averages-are-not-corrected", method="sam_gs")
+def sam_gs_not_debiased(
+    gradients: Any, state: Any, *, beta1: float, beta2: float, gamma: float, eps: float
+) -> Any:
+    """The averages are not corrected for their start at zero."""
+    options = {"beta1": beta1, "beta2": beta2, "gamma": gamma, "eps": eps}
+    return sam_gs(gradients, state, lambda norms: combinations(norms, 2), **options)
 
 
 @single(CONVEX, method="mixed")
