@@ -153,7 +153,7 @@ def several_fronts(
     axes: Axes, drawn: Mapping[str, tuple[Sequence[ArrayLike], Mapping[str, Any]]]
 ) -> None:
     """Draw fronts with their looks by their labels, the first over the others, and a legend."""
-    for label, (fronts, look) in reversed(drawn.items()):
+    for label, (fronts, look) in reversed([*drawn.items()]):
         front(axes, fronts, look, label=label)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1])
