@@ -12,7 +12,8 @@ from bloop_proofs.exact import Vector, equation_5, fractions, moved, plus, round
 from bloop_proofs.frameworks import Framework, bfloat16, framework_named
 from bloop_proofs.law import LawViolation
 from bloop_proofs.laws.measure import require_close
-from bloop_proofs.loop_looks import Loop, explained
+from bloop_proofs.loop_diagnosis import explained
+from bloop_proofs.loop_looks import Loop
 from bloop_proofs.subject import ProtocolError, describe, flat, returned_gradient
 from bloop_proofs.tolerances import norm, unit_roundoff
 from bloop_proofs.tolerances.loops import loop_bound, remembered_bound

@@ -16,6 +16,7 @@ from tests.proofs.trainers import (
     AverageOfLocal,
     AveragePerMicroBatch,
     Early,
+    FromParameters,
     MeanOfDirections,
     StepPerMicroBatch,
     Trainer,
@@ -58,6 +59,7 @@ WRONG: list[tuple[Trainer, int, int, str]] = [
     (StepPerMicroBatch(), 1, 2, "each micro-batch is a step of its own, which moves the average"),
     (AveragePerMicroBatch(), 1, 2, "the average is moved once per micro-batch"),
     (Early(), 1, 1, "the average is updated before the projection"),
+    (FromParameters(), 1, 2, "the average starts from something else than 0, such as the param"),
 ]
 
 

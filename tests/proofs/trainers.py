@@ -126,3 +126,13 @@ class AverageOfLocal(Trainer):
         for rank, pair in zip(ranks, pairs, strict=True):
             rank.move(pair[0])
         return directions
+
+
+class FromParameters(Trainer):
+    """A loop whose average begins as a copy of the parameters."""
+
+    def __call__(self, batches: Any, *, lam: float, rho: float) -> Any:
+        (rank,) = (Bloop(batches[0][0][0][0], lam, rho) for _ in batches[0])
+        generator = torch.Generator().manual_seed(0)
+        rank.e = [torch.randn(x.shape, generator=generator).to(x) for x in rank.e]
+        return [self.step([rank], step)[0] for step in batches]
