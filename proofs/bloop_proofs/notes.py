@@ -2,9 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from bloop_proofs.signature import Signature
 from bloop_proofs.subject import Subject, flat
 from bloop_proofs.tolerances import norm
 from bloop_proofs.trials import Trial, Watched, breaks, recording
+
+T = TypeVar("T")
 
 ENOUGH = 5
 """What is said of all inputs is said of so many at least."""
@@ -73,20 +75,17 @@ class Notes:
 
         What no mistake breaks alone may be broken by all of them ``together``.
         """
-        chosen: dict[str, tuple[Mistake, ...]] = {mistake.name: (mistake,) for mistake in mistakes}
-        chosen |= {"together": tuple(mistakes)} if len(mistakes) > 1 else {}
-        framework, method = FRAMEWORKS["numpy"], self.subject.method
-        made = {name: Subject(step_with(x), framework, method) for name, x in chosen.items()}
-        groups: dict[str, tuple[str, ...]] = dict.fromkeys((*made, ""), ())
-        for law in self.laws:
-            if law.name in self.shares:
-                broken = [trial.case for trial in self.trials[law.name] if trial.error]
-                cases = list(map(self.subject.seen, broken[-LOOKED_AT:]))
-                # none are known of a law that only the first calls of a run have broken
-                named = made.items() if cases else ()
-                alike = (n for n, x in named if all(breaks(law, x, c) for c in cases))
-                groups[next(alike, "")] += (law.name,)
-        return groups
+        broken = {
+            law.name: [trial.case for trial in self.trials[law.name] if trial.error][-LOOKED_AT:]
+            for law in self.laws
+            if law.name in self.shares
+        }
+        checks = {law.name: law for law in self.laws}
+
+        def breaks_as_well(subject: Subject, name: str, case: Case) -> bool:
+            return breaks(checks[name], subject, self.subject.seen(case))
+
+        return grouped(self.subject.method, mistakes, broken, breaks_as_well)
 
     @property
     def summary(self) -> str:
@@ -102,6 +101,28 @@ class Notes:
         return (
             f"wrong on {'every input' if share == 1 else f'{share:.0%} of the inputs'} of {first}"
         )
+
+
+def grouped(
+    method: Signature,
+    mistakes: Sequence[Mistake],
+    broken: Mapping[str, Sequence[T]],
+    breaks_as_well: Callable[[Subject, str, T], bool],
+) -> dict[str, tuple[str, ...]]:
+    """Return the names of what is broken by the mistake that breaks it on all inputs, "" by none.
+
+    What no mistake breaks alone may be broken by all of them ``together``. Nothing is known of what
+    has no inputs, as of a law that only the first calls of a run have broken.
+    """
+    chosen: dict[str, Sequence[Mistake]] = {mistake.name: (mistake,) for mistake in mistakes}
+    chosen |= {"together": mistakes} if len(mistakes) > 1 else {}
+    made = {name: Subject(step_with(x), FRAMEWORKS["numpy"], method) for name, x in chosen.items()}
+    groups: dict[str, tuple[str, ...]] = dict.fromkeys((*made, ""), ())
+    for name, inputs in broken.items():
+        named = made.items() if inputs else ()
+        alike = (n for n, x in named if all(breaks_as_well(x, name, each) for each in inputs))
+        groups[next(alike, "")] += (name,)
+    return groups
 
 
 def origin(method: Signature, failure: Failure, trials: Sequence[Trial]) -> str:

@@ -96,8 +96,8 @@ class Report:
     ``domain`` is what was assumed of the inputs. ``summary`` says in one line where the subject is
     wrong. ``explained`` names for each mistake of the first diagnosis the laws that it breaks by
     itself, then those that all of them break ``together``; ``remaining`` are the broken laws that
-    these mistakes do not break, ``None`` where that was not looked at. ``location`` is the file and
-    line of the subject, "" where it has none.
+    these mistakes do not break. ``location`` is the file and line of the subject, "" where it has
+    none.
     """
 
     subject: str
@@ -110,7 +110,7 @@ class Report:
     domain: Domain = EVERYTHING
     summary: str = ""
     explained: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    remaining: tuple[str, ...] | None = ()
+    remaining: tuple[str, ...] = ()
     location: str = ""
     reading: str = ""
 
@@ -140,7 +140,7 @@ class Report:
     @property
     def left(self) -> str:
         """Which mistake explains how many of the broken laws, and which remain, in words."""
-        if not self.diagnosis or not self.broken or self.remaining is None:
+        if not self.diagnosis or not self.broken:
             return ""
         broken, left = len(self.broken), len(self.remaining)
         several = len(self.diagnosis[0].names) > 1
@@ -174,7 +174,7 @@ class Report:
             "summary": self.summary,
             "diagnosis": [entry.to_dict() for entry in self.diagnosis],
             "explained": {name: list(laws) for name, laws in self.explained.items()},
-            "remaining": None if self.remaining is None else list(self.remaining),
+            "remaining": list(self.remaining),
             "reading": self.reading,
         }
 

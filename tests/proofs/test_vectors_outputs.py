@@ -2,16 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from bloop_proofs import vectors
+from bloop_proofs.frameworks import FRAMEWORKS
+from bloop_proofs.methods import METHODS
+from bloop_proofs.quiet import silence
 from bloop_proofs.report import Report
+from bloop_proofs.subject import Subject
 from bloop_proofs.vectors import plain
 from bloop_proofs.vectors.model import FORMAT, Golden
+from bloop_proofs.vectors.running import run
 from bloop_ref.cli import main
 from tests.golden import beside
 from tests.golden.encoding import encode
@@ -31,7 +38,7 @@ def as_text(cases: list[Golden], number: str = "%.17g") -> str:
     for case in cases:
         lines.append(f"case {case.id}")
         for name, table in case.outputs.items():
-            lines.append(" ".join([name, *(number % x for x in table.ravel())]))
+            lines.append(" ".join([name, *(number % x for x in np.ravel(table))]))
     return "\n".join(lines)
 
 
@@ -170,3 +177,24 @@ def test_unreadable_files_are_refused(tmp_path: Path) -> None:
             vectors.judge(tmp_path / name)
         with pytest.raises(vectors.VectorError, match=r"^[^\n]+$"):
             vectors.load(tmp_path / name)
+
+
+def test_what_the_mistake_does_not_break_remains(tmp_path: Path) -> None:
+    bloop = METHODS["bloop"]
+    early = {m.name: m for m in bloop.mistakes}["ema-is-updated-before-the-projection"]
+    subject = Subject(early.step, FRAMEWORKS["numpy"], bloop.signature)
+    steps = [case for case in CASES if case.kind in ("step", "trajectory")]
+    with silence():  # wrong steps overflow where right ones do not
+        wrong = [replace(case, outputs=run(subject, case)) for case in steps]
+    twice = [
+        replace(case, outputs={"projected": 2 * case.outputs["projected"]})
+        for case in CASES
+        if case.kind == "projection"
+    ]
+    alone, both = (judged(as_text(cases), tmp_path) for cases in (wrong, [*wrong, *twice]))
+    for report in (alone, both):
+        assert report.diagnosis[0].names == (early.name,)
+        assert report.explained[early.name] == tuple(result.law for result in alone.broken)
+    assert alone.remaining == ()
+    assert both.remaining == tuple(r.law for r in both.broken if r.law.startswith("projections-"))
+    assert f"{len(both.remaining)} of {len(both.broken)} broken laws remain" in both.left

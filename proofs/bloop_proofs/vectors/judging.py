@@ -5,18 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from bloop_proofs.diagnosis import diagnose
+from bloop_proofs.diagnosis import explained, said
 from bloop_proofs.files import read_text
 from bloop_proofs.frameworks import framework_named
 from bloop_proofs.law import refuses
 from bloop_proofs.methods import method_named
+from bloop_proofs.mistakes.diagnosis import Explanation
 from bloop_proofs.quiet import silence
 from bloop_proofs.report import Report, Result
 from bloop_proofs.source import source_of
 from bloop_proofs.subject import Step, StepRaised, Subject
 from bloop_proofs.vectors import decoding, plain
 from bloop_proofs.vectors.comparing import violation
-from bloop_proofs.vectors.diagnosing import explanations
+from bloop_proofs.vectors.diagnosing import KINDS_OF_STEPS, by_mistake, explanations
 from bloop_proofs.vectors.golden import golden, notes
 from bloop_proofs.vectors.model import BESIDE, GROUPS, MORE, Found, Golden, Outputs, VectorError
 from bloop_proofs.vectors.running import run
@@ -47,13 +48,13 @@ def judge(path: str | Path) -> Report:
         if not found:
             raise VectorError("outputs must be of one golden vector at least; found none")
         results, wrong = _verdicts(golden(), found)
-        diagnosis = explanations(golden(), found, wrong)
+        mistakes = explanations(golden(), found, wrong)
         answered = [case for case in golden() if case.id in found]
-        said = flagged(wrong, answered)
+        where = flagged(wrong, answered)
         methods = {case.kind if case.kind in BESIDE else "bloop" for case in answered}
         method = methods.pop() if len(methods) == 1 else "bloop"
-        head = (str(path), "vectors", SEED, len(found), results, diagnosis, method)
-        return Report(*head, summary=said, remaining=None)
+        head = (str(path), "vectors", SEED, len(found), results)
+        return _report(head, method, mistakes, wrong, where)
     except VectorError as error:
         raise VectorError(f"{path}: {error}") from error
 
@@ -76,16 +77,37 @@ def check(step: Step, framework: str = "numpy", method: str = "bloop") -> Report
     """
     subject = Subject(step, framework_named(framework), method_named(method).signature)
     dtypes = subject.framework.dtypes()
-    kinds = ("step", "trajectory") if method == "bloop" else (method,)
+    kinds = KINDS_OF_STEPS.get(method, (method,))
     chosen = [case for case in golden() if case.kind in kinds and case.dtype in dtypes]
     if not chosen:
         raise ValueError(f"method must have golden vectors; found {method!r}, which has none")
     with silence():
         found = _found(subject, chosen)
         results, wrong = _verdicts(chosen, found)
-        diagnosis = diagnose(subject, seed=SEED) if wrong else ()
-    head = (source_of(step).name, framework, SEED, len(found), results, diagnosis, method)
-    return Report(*head, summary=flagged(wrong, chosen), remaining=None)
+        mistakes = explained(subject, seed=SEED) if wrong else []
+    head = (source_of(step).name, framework, SEED, len(found), results)
+    return _report(head, method, mistakes, wrong, flagged(wrong, chosen))
+
+
+def _report(
+    head: tuple[str, str, int, int, tuple[Result, ...]],
+    method: str,
+    found: Sequence[Explanation],
+    wrong: Sequence[Golden],
+    where: str,
+) -> Report:
+    """Return the report with the broken groups by the mistakes that break them."""
+    broken: dict[str, list[Golden]] = {}
+    for case in wrong:
+        broken.setdefault(_name(case), []).append(case)
+    groups = by_mistake(found, broken)
+    diagnosis = tuple(map(said, found))
+    left = groups.pop("")
+    return Report(*head, diagnosis, method, summary=where, explained=groups, remaining=left)
+
+
+def _name(case: Golden) -> str:
+    return f"{case.group}-{case.dtype}"
 
 
 def _found(subject: Subject, cases: Sequence[Golden]) -> Outputs:
@@ -147,7 +169,7 @@ def _skipped(name: str, group: str, count: int) -> Result:
 def _result(cases: Sequence[Golden], found: Outputs, wrong: Mapping[str, str]) -> Result:
     """Judge the cases of one group and dtype, of which some are known to be wrong."""
     group = cases[0].group
-    name = f"{group}-{cases[0].dtype}"
+    name = _name(cases[0])
     if not any(case.id in found for case in cases):
         return _skipped(name, group, len(cases))
     for case in cases:
