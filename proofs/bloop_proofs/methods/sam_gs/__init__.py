@@ -1,11 +1,13 @@
 """SAM-GS: unlike gradients are equalised, like ones modulated by their momentum."""
 
+from functools import partial
+
 import numpy as np
 
 from bloop_proofs.cases import Case
 from bloop_proofs.gradients import nonzero, scaled
 from bloop_proofs.law import law, require
-from bloop_proofs.laws import relations
+from bloop_proofs.laws import relations, wide
 from bloop_proofs.laws.measure import bound, found, require_close
 from bloop_proofs.methods.sam_gs.definition import (
     SIGNATURE,
@@ -123,6 +125,8 @@ RELATIONS = (
         SIGNATURE,
         "A zero gradient adds nothing but counts in mean(n); Psi = 1 for two of them.",
     ),
+    # only where gradients are equalised: the modulated direction, of degree two, leaves the range
+    wide.any_scale(partial(inputs, SIGNATURE, options={"gamma": (2.0,)}), SIGNATURE),
 )
 
 
