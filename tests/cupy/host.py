@@ -1,4 +1,4 @@
-"""The kernels as C++: the threads of a block are threads of the host."""
+"""The kernels as C++: the threads of a block take turns on one of the host."""
 
 import ctypes
 import subprocess
@@ -13,21 +13,31 @@ from bloop_cupy import launch
 
 Run = Callable[..., None]
 
-# What stands in for CUDA. Every thread runs all blocks, and waits for the others after each.
+# What stands in for CUDA. A thread runs until it waits for the others, then the next one does.
 HOST = """
-#include <barrier>
 #include <bit>
 #include <cmath>
-#include <thread>
-#include <vector>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <ucontext.h>
 using namespace std;
 #define __device__ static inline
 #define __global__
 #define __shared__ static
-#define __syncthreads() meeting->arrive_and_wait()
+#define __syncthreads() wait_for_others()
 struct index { unsigned x; };
-static thread_local index blockIdx, threadIdx;
-static barrier<>* meeting;
+static index blockIdx, threadIdx;
+static const int MOST = 256, STACK = 1 << 15;
+static ucontext_t host, threads[MOST];
+static char stacks[MOST][STACK];
+static function<void()> body;
+static int running;
+static void wait_for_others() { swapcontext(&threads[threadIdx.x], &host); }
+static void run_thread() {
+    body();
+    --running;
+}
 struct Half { _Float16 value; };
 __device__ double wide(Half x) { return x.value; }
 __device__ void narrow(double x, Half& y) { y.value = static_cast<_Float16>(x); }
@@ -39,18 +49,29 @@ static float __double2float_rz(double x) {
 }
 """
 LAUNCHERS = """
-template <class... T> void launch(void (*kernel)(T...), unsigned blocks, int threads, T... given) {
-    barrier<> together(threads);
-    meeting = &together;
-    vector<thread> block;
-    for (int t = 0; t < threads; ++t) block.emplace_back([=] {
-        threadIdx.x = t;
-        for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) {
-            kernel(given...);
-            __syncthreads();
+template <class... T> void launch(void (*kernel)(T...), unsigned blocks, int count, T... given) {
+    body = [=] { kernel(given...); };
+    for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) {
+        for (int t = 0; t < count; ++t) {
+            getcontext(&threads[t]);
+            threads[t].uc_stack.ss_sp = stacks[t];
+            threads[t].uc_stack.ss_size = STACK;
+            threads[t].uc_link = &host;
+            makecontext(&threads[t], run_thread, 0);
         }
-    });
-    for (auto& one : block) one.join();
+        running = count;
+        // no order is promised between two barriers: it turns round with each
+        for (bool back = false; running; back = !back) {
+            for (int t = 0; t < count; ++t) {
+                threadIdx.x = back ? count - 1 - t : t;
+                swapcontext(&host, &threads[threadIdx.x]);
+            }
+            if (running && running != count) {
+                fputs("not all threads of a block have met at a barrier\\n", stderr);
+                abort();
+            }
+        }
+    }
 }
 extern "C" void run_products(
     unsigned n, const Leaf* a, int b, const State* c, Partial* d) {
@@ -80,7 +101,7 @@ def compiler(folder: Path) -> Run:
         text, made = folder / f"{name}.cc", folder / f"{name}.so"
         whole = launch.source(signature, peaks)
         text.write_text(HOST + whole[whole.index("struct Brain") :] + LAUNCHERS)
-        flags = ["-std=c++20", "-O1", "-fPIC", "-shared", "-pthread", "-Wno-unknown-pragmas"]
+        flags = ["-std=c++20", "-O1", "-fPIC", "-shared", "-Wno-unknown-pragmas"]
         subprocess.run(["c++", *flags, str(text), "-o", str(made)], check=True)
         return ctypes.CDLL(str(made))
 
