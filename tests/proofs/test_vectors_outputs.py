@@ -185,7 +185,12 @@ def test_what_the_mistake_does_not_break_remains(tmp_path: Path) -> None:
     subject = Subject(early.step, FRAMEWORKS["numpy"], bloop.signature)
     steps = [case for case in CASES if case.kind in ("step", "trajectory")]
     with silence():  # wrong steps overflow where right ones do not
-        wrong = [replace(case, outputs=run(subject, case)) for case in steps]
+        wrong = [
+            replace(
+                case, outputs={name: np.stack(rows) for name, rows in run(subject, case).items()}
+            )
+            for case in steps
+        ]
     twice = [
         replace(case, outputs={"projected": 2 * case.outputs["projected"]})
         for case in CASES
