@@ -99,7 +99,7 @@ def projects_the_sum(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float)
     return cut(off(total, joined(e)), m), moved(e, m, rho)
 
 
-@single(like="projects-the-main-gradient-off-the-auxiliary")
+@single("main-gradient-is-projected-off-the-auxiliary-too")
 def clears_the_main_of_the_other(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """Also takes the part along g_aux out of g_main."""
     d = [x + lam * p for x, p in zip(removed(m, a), removed(a, e), strict=True)]

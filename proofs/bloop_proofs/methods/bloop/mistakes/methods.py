@@ -29,6 +29,9 @@ projects-the-main-gradient-off-the-auxiliary: The direction is pi(g; a) + lam a.
     first = pi(g; a)
     kept = a
     -> Exchange the roles: g_aux is projected, g_main is whole.
+main-gradient-is-projected-off-the-auxiliary-too: The direction is pi(g; a) + lam pi(a; e).
+    first = pi(g; a)
+    -> Leave g_main whole: only g_aux is projected.
 projects-the-sum
     d = pi(g + lam a; v)
     -> Project g_aux only; g_main stays whole.
