@@ -3,9 +3,10 @@
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
-from bloop_proofs import LAWS, Case, check_implementation
+from bloop_proofs import LAWS, Case, check_implementation, replay
 from bloop_proofs.diagnosis import diagnose
 from bloop_proofs.frameworks import FRAMEWORKS
 from bloop_proofs.law import Law
@@ -62,6 +63,19 @@ def test_costly_laws_accuse_no_right_implementation(name: str) -> None:
         judged.step, framework=judged.framework.name, laws=COSTLY, examples=1, seed=len(name)
     )
     assert report.passed, str(report)
+
+
+@pytest.mark.parametrize(
+    ("g_aux", "ema"), [((36864, -63488), (4096, -8192)), ((-60416, 36864), (-13312, 4096))]
+)
+def test_float16_need_not_hold_the_part_along_the_average_for_d_to_be_held(
+    g_aux: tuple[int, int], ema: tuple[int, int]
+) -> None:
+    a, e = (np.array(x, dtype=np.float16) for x in (g_aux, ema))
+    case = {"g_main": [0 * a], "g_aux": [a], "ema": [e], "lam": 1.0, "rho": 0.5, "exponent": 12}
+    step = subject("textbook loops").step
+    with silence():
+        replay("float16-average-of-large-entries-does-not-overflow", step, case)
 
 
 @pytest.mark.parametrize("name", [name for name in RIGHT if name not in JAX])
