@@ -7,7 +7,7 @@ import pytest
 
 import bloop_jax
 from bloop_proofs import LAWS, check_implementation
-from bloop_ref import Bloop, State
+from bloop_ref import State
 
 EXAMPLES = 2
 """Every new shape is compiled; the command line tries 100."""
@@ -18,22 +18,13 @@ BUT_LARGE = [law.name for law in LAWS if law.name != LARGE]
 
 def transformed(g_main: Any, g_aux: Any, ema: Any, *, lam: Any, rho: Any) -> Any:
     transformation = bloop_jax.bloop(lam, rho, nonfinite="propagate")
-    return updated(transformation, g_main, g_aux, ema)
-
-
-def operated(g_main: Any, g_aux: Any, ema: Any, *, lam: Any, rho: Any) -> Any:
-    transformation = bloop_jax.surgery(Bloop(lam, rho, nonfinite="propagate"))
-    return updated(transformation, g_main, g_aux, ema)
-
-
-def updated(transformation: Any, g_main: Any, g_aux: Any, ema: Any) -> Any:
     zero = transformation.init(g_main).count
     direction, after = transformation.update(g_main, State((ema,), (), zero, zero), aux_grads=g_aux)
     return direction, after.ema
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [bloop_jax.step, transformed, operated])
+@pytest.mark.parametrize("step", [bloop_jax.step, transformed])
 def test_every_law_holds_eagerly(step: Any, x64: bool) -> None:
     laws = "all" if step is bloop_jax.step else BUT_LARGE
     report = check_implementation(step, framework="jax", examples=EXAMPLES, laws=laws)

@@ -1,5 +1,6 @@
 """Bad batches and absent leaves: the reference's states, whatever the options."""
 
+from functools import cache
 from typing import Any
 
 import jax
@@ -40,6 +41,21 @@ def require_same(found: Any, required: Any, bound: float) -> None:
     assert not good.all() or norm(x - y) <= bound
 
 
+def averaging(levels: int, on: Any, init: Any, nonfinite: Any) -> Any:
+    options = {"project_on": on, "init": init, "rescale": True, "nonfinite": nonfinite}
+    if levels == 1:
+        return Bloop(0.5, 0.25, **options)
+    return HierarchicalBloop([0.5, 0.5], 0.25, **options)
+
+
+@cache
+def compiled(levels: int, on: Any, init: Any, nonfinite: Any) -> tuple[Any, Any]:
+    """Return a transformation and its jitted update: one program for all spoiled steps."""
+    method = averaging(levels, on, init, nonfinite)
+    transformation = bloop_jax.surgery(method, losses=levels + 1)
+    return transformation, jax.jit(transformation.update)
+
+
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("value", BAD)
 @pytest.mark.parametrize("nonfinite", ["skip", "propagate", "raise"])
@@ -50,17 +66,9 @@ def test_bloop_remembers_what_the_reference_does(
     levels: int, on: Any, init: Any, nonfinite: Any, value: str, run: str
 ) -> None:
     """Under jit, where ``raise`` skips; the reference is asked to skip too."""
-
-    def method(nonfinite: Any) -> Any:
-        options = {"project_on": on, "init": init, "rescale": True, "nonfinite": nonfinite}
-        if levels == 1:
-            return Bloop(0.5, 0.25, **options)
-        return HierarchicalBloop([0.5, 0.5], 0.25, **options)
-
-    ours, theirs = method(nonfinite), method(nonfinite.replace("raise", "skip"))
-    transformation = bloop_jax.surgery(ours, losses=levels + 1)
-    update = jax.jit(transformation.update)
-    steps = batches(Case(ours, levels + 1), len(RUNS[run]))
+    theirs = averaging(levels, on, init, nonfinite.replace("raise", "skip"))
+    transformation, update = compiled(levels, on, init, nonfinite)
+    steps = batches(Case(theirs, levels + 1), len(RUNS[run]))
     state, own = transformation.init(there(steps[0][0])), theirs.init(steps[0][0], levels + 1)
     for clean, which in zip(steps, RUNS[run], strict=True):
         gradients = spoiled(clean, which, BAD[value])

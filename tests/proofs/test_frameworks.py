@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bloop_proofs import check_implementation, load
+from bloop_proofs import LAWS, check_implementation, load
 from bloop_proofs.cases import Case
 from bloop_proofs.frameworks import DTYPES, FRAMEWORKS, Framework, bfloat16, framework_named
 from bloop_proofs.gradients import same_bits
@@ -174,8 +174,10 @@ def test_right_steps_pass_all_laws() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_compiled_step_passes_all_laws(wide: bool) -> None:
+    # two hundred leaves take seconds to compile, and are the same program but for the dtype
+    laws = [law.name for law in LAWS if wide or not law.name.startswith("large-models")]
     with x64(wide):
-        report = check_implementation(example("jax"), framework="jax", examples=3)
+        report = check_implementation(example("jax"), framework="jax", laws=laws, examples=3)
     assert report.count() == {"passed": len(report.results)}, str(report)
 
 

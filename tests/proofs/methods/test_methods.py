@@ -20,7 +20,7 @@ from tests.proofs.methods import in_the_reference
 from tests.proofs.witness import smallest
 
 EXAMPLES = 12
-"""How many inputs a law is tried on."""
+"""How many inputs an ordinary law is tried on."""
 BESIDE = {name: method for name, method in METHODS.items() if not method.signature.vectors}
 """The methods whose steps take a list; Bloop and a step between have tests of their own."""
 MISTAKES = [mistake for method in BESIDE.values() for mistake in method.mistakes]
@@ -51,7 +51,7 @@ def drawn(name, law):
     """The inputs that a law is tried on, drawn once for all mistakes."""
     cases = []
     listening = replace(law, check=lambda _, case: cases.append(case))
-    try_law(listening, right(name), examples=EXAMPLES, seed=0)
+    try_law(listening, right(name), examples=max(1, EXAMPLES // law.cost), seed=0)
     return tuple(cases)
 
 
@@ -69,7 +69,9 @@ def kills(law, mistake):
 class TestKillMatrix:
     @each_mistake
     def test_every_mistake_breaks_a_law_of_its_method(self, mistake):
-        assert any(kills(law, mistake) for law in METHODS[mistake.method.name].laws)
+        laws = METHODS[mistake.method.name].laws
+        likely_first = laws if mistake.group == "equations" else reversed(laws)
+        assert any(kills(law, mistake) for law in likely_first)
 
     @pytest.mark.parametrize(("name", "law"), LAWS, ids=[f"{n}-{law.name}" for n, law in LAWS])
     def test_every_law_is_broken_by_a_mistake_and_not_by_a_right_step(self, name, law):
