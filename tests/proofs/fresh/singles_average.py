@@ -101,7 +101,7 @@ def never_forgets(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) ->
     return cut(g + lam * off(u, v), m), cut(v + rho * g, e)
 
 
-@single()
+@single("ema-moves-away-from-the-gradient")
 def lerp_backwards(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """A sign: e <- e + rho (e - g)."""
     g, u, v = joined(m), joined(a), joined(e)

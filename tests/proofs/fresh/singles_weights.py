@@ -168,7 +168,7 @@ def sums_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -
     return mixed(m, less(a, c, e), lam), moved(e, m, rho)
 
 
-@single(like="everything-is-in-single-precision")
+@single("ema-is-kept-in-single-precision")
 def average_in_single(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """The average is kept in float32, whatever is asked for."""
     d = mixed(m, removed(a, e), lam)
@@ -184,7 +184,7 @@ def half_arithmetic(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) 
     return mixed(m, removed(a, e), lam), given_back(average, e)
 
 
-@single(like="nothing-is-conjugated*")
+@single("real-products-are-not-conjugated-but-in-the-norm")
 def not_conjugated(m: Leaves, a: Leaves, e: Leaves, *, lam: float, rho: float) -> Any:
     """sum a e for complex leaves, the real part taken at the end."""
     x, y = [double(leaf) for leaf in a], [double(leaf) for leaf in e]

@@ -13,6 +13,10 @@ rho-and-its-complement-are-swapped
 ema-is-never-updated: The EMA is returned as it came.
     ema = e
     -> Return (1 - rho) * ema + rho * g_main as the new EMA.
+ema-moves-away-from-the-gradient: The new EMA is e + rho (e - g), a sign too many.
+    decay = 1 + rho
+    gain = -rho
+    -> Move the EMA towards the new gradient: ema + rho * (g_main - ema).
 ema-averages-the-direction
     entering = d
     -> Average g_main, not the direction.

@@ -31,6 +31,14 @@ imaginary-parts-are-not-counted: The inner products are those of the real parts.
 squares-are-not-conjugated: ||e||^2 is the real part of sum e e.
     square(x, y) = total(read(y) read(y)).real
     -> Use the real part of sum conj(x) y: the inner product of a complex entry as two real ones.
+real-products-are-not-conjugated
+    The coefficient is that of the real parts of sum a e and sum e e.
+    product(x, y) = (x y).real
+    -> Conjugate the first of the two: the real part of sum conj(x) y.
+real-products-are-not-conjugated-but-in-the-norm
+    The coefficient is the real part of sum a e, over ||e||^2.
+    along(x, y) = total(read(x) read(y)).real
+    -> Conjugate the first of the two: the real part of sum conj(x) y.
 at protocol: complex leaves
 imaginary-parts-are-lost: Complex leaves are converted to real ones, and back.
     g = g.real

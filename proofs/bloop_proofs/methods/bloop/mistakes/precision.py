@@ -36,6 +36,10 @@ everything-is-in-single-precision: All vectors are converted to float32, and the
     a = single(a)
     e = single(e)
     -> Compute in the leaves' own dtype or wider.
+at Algorithm 1, the EMA's update
+ema-is-kept-in-single-precision: The new EMA is rounded to float32, whatever its dtype is.
+    stored(z) = single(z)
+    -> Keep the EMA in its own dtype.
     """,
     group="numerics",
     unit=SINGLE,
