@@ -43,6 +43,10 @@ projects-entry-by-entry
 projects-matrices-only: Leaves with fewer than two axes are neither counted nor projected.
     v = matrices(v)
     -> Project all parameters, biases and scales too.
+inner-products-are-of-the-matrices
+    Leaves with fewer than two axes add nothing to the inner products, and are projected.
+    read(x) = matrices(x)
+    -> Sum over all parameters, biases and scales too.
 leaves-are-paired-with-their-neighbours
     <a, e> pairs the leaves of a with those of e in reverse order, entry by entry.
     along(x, y) = total(product(x; backwards(y)))
