@@ -22,10 +22,15 @@ def _many(*xs: Any) -> bool:
 
 
 def _least(*xs: Any) -> Any:
-    """Return the least of some numbers, or of an array; entry by entry for several arrays."""
+    """Return the least of some numbers, or of an array; entry by entry for several arrays.
+
+    Of no entries it is 0, as their norm is.
+    """
     if len(xs) > 1 and _many(*xs):
         return reduce(np.minimum, xs)
-    return float(np.min(np.array(xs)))
+    numbers = np.array(xs)
+    # NumPy's float: the square of a large one is infinite, where Python's would raise
+    return np.float64(np.min(numbers) if numbers.size else 0.0)
 
 
 NAMES: Mapping[str, Any] = {
