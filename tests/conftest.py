@@ -35,20 +35,25 @@ TRACED = {ROOT / "bloop_ref", ROOT / "tests" / "reference"}
 """Where coverage is measured: the reference is covered by its own tests, or it is not."""
 
 
+def _measuring(config: pytest.Config) -> Any:
+    """Return what pytest-cov measures with; ``None`` without ``--cov``, and with ``--no-cov``."""
+    return getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Stop the measurement that pytest-cov begins in a worker before it begins the worker's own.
 
     It would go on whenever the worker's own pauses, as coverage keeps a stack of them.
     """
-    measuring = session.config.pluginmanager.getplugin("_cov")
+    measuring = _measuring(session.config)
     if measuring and hasattr(session.config, "workerinput"):
-        measuring.cov_controller.cov.stop()
+        measuring.cov.stop()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Measure coverage where it is said to be: tracing takes a third of the time."""
-    if config.pluginmanager.hasplugin("_cov"):
+    if _measuring(config):
         for item in items:
             if TRACED.isdisjoint(item.path.parents):
                 item.add_marker(pytest.mark.no_cover)
